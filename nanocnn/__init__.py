@@ -1,0 +1,102 @@
+"""nanocnn: convolutional networks written out from scratch on NumPy.
+
+Every operation stands in three places under one name: as loops that equal the equation
+(`nanocnn.reference`), in plain NumPy (`nanocnn.vectorized`) and as a compiled kernel
+(`nanocnn.kernels`). Layers, losses and the training loop stand on these.
+
+    import nanocnn as nc
+    model = nc.Sequential([nc.Conv2D(32, 3, activation="relu"), nc.MaxPool2D(2), nc.Flatten(),
+                           nc.Dense(2)], input_shape=(128, 128, 3), seed=0)
+    model.compile(optimizer="adam", loss="softmax_cross_entropy", metrics=["accuracy"])
+    model.fit(images, labels, epochs=10)
+
+Importing this package imports neither Numba nor Matplotlib; they come with their first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from . import data, evaluation, gradcheck, initializers, layers, losses, ops, optimizers, training
+from ._backend import BACKENDS, backend, current_backend
+from .layers import (
+    GELU,
+    AveragePool2D,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePool2D,
+    Layer,
+    LeakyReLU,
+    MaxPool2D,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
+from .models import Sequential, load
+from .optimizers import SGD, Adam, AdamW, RMSprop
+from .training import Callback, Diverged, History
+
+if TYPE_CHECKING:
+    from .kernels.memory import release_memory
+    from .kernels.threads import get_num_threads, set_num_threads
+
+__version__ = "0.1.0"
+
+# These live with the kernels, and so come with Numba: they are fetched when first asked for.
+_LAZY = {
+    "get_num_threads": "nanocnn.kernels.threads",
+    "set_num_threads": "nanocnn.kernels.threads",
+    "release_memory": "nanocnn.kernels.memory",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'nanocnn' has no attribute {name!r}")
+
+
+__all__ = [
+    "BACKENDS",
+    "GELU",
+    "SGD",
+    "Adam",
+    "AdamW",
+    "AveragePool2D",
+    "Callback",
+    "Conv2D",
+    "Dense",
+    "Diverged",
+    "Dropout",
+    "Flatten",
+    "GlobalAveragePool2D",
+    "History",
+    "Layer",
+    "LeakyReLU",
+    "MaxPool2D",
+    "RMSprop",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Softmax",
+    "Tanh",
+    "backend",
+    "current_backend",
+    "data",
+    "evaluation",
+    "get_num_threads",
+    "gradcheck",
+    "initializers",
+    "layers",
+    "load",
+    "losses",
+    "ops",
+    "optimizers",
+    "release_memory",
+    "set_num_threads",
+    "training",
+]

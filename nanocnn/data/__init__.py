@@ -1,0 +1,15 @@
+"""Images and labels: reading, splitting, and synthetic data.
+
+>>> import nanocnn as nc
+>>> dataset = nc.data.open("folder or file.npz", size=128)     # doctest: +SKIP
+>>> x, y = dataset.arrays()                                     # doctest: +SKIP
+"""
+
+from . import phantoms
+from .dataset import ImageDataset
+from .errors import DataError
+from .images import read_image
+from .source import open
+from .split import stratified_split
+
+__all__ = ["DataError", "ImageDataset", "open", "phantoms", "read_image", "stratified_split"]

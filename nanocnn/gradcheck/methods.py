@@ -1,0 +1,191 @@
+r"""Three ways to find a derivative without the backward pass, best first.
+
+All of them answer one question: with the upstream gradient `dy` held fixed, how fast does
+:math:`\phi(x) = \langle dy, f(x) \rangle` grow along a direction `t`? The chain rule says
+:math:`\langle dx, t \rangle`, with the `dx` that backward returns.
+
+Adjoint identity, for `f` linear in `x` up to a constant
+    .. math:: \langle dx, t \rangle = \langle dy, f(t) - f(0) \rangle
+
+    There is no step to choose and no truncation: the two sides agree to rounding.
+
+Complex step, for `f` that is analytic and takes complex numbers
+    .. math:: \langle dx, t \rangle = \mathrm{Im}\,\langle dy, f(x + i h t) \rangle / h,
+              \quad h = 10^{-20}
+
+    Nothing is subtracted, so `h` may be so small that its square vanishes (Squire and Trapp, "Using
+    complex variables to estimate derivatives of real functions", SIAM Review 40, 1998).
+
+Central differences, for the rest
+    .. math:: D(h) = \langle dy, f(x + h t) - f(x - h t) \rangle / 2h
+
+    at h, h/2 and h/4, extrapolated to h = 0 by Richardson's rule. If the two one-sided slopes do
+    not approach each other as h shrinks, there is a kink.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Function = Callable[[Array], Array]
+
+EPS = float(np.finfo(np.float64).eps)
+COMPLEX_STEP = 1e-20
+DIFFERENCES_TOLERANCE = 1e-7
+_FIRST_STEP = 4e-3
+_ATTEMPTS = 6  # each with a step 8 times smaller, down to about 1e-7 of the scale of x
+
+
+def generator(seed: int) -> np.random.Generator:
+    """Return the checker's own stream of random numbers.
+
+    Not `default_rng(seed)`: who draws inputs from that with the same seed would get an upstream
+    gradient equal to the input, and with dy = x a transposed x.T @ dy goes unseen.
+    """
+    return np.random.default_rng([seed, 0x6772_6164])
+
+
+def exact_tolerance(size: int) -> float:
+    """Return the tolerance of the first two methods: 1e-12, or 32 eps sqrt(size) if that is more.
+
+    Rounding errors of a sum of `size` terms grow like its square root; 32 leaves room for a chain
+    of several operations.
+    """
+    return max(1e-12, 32 * EPS * float(np.sqrt(size)))
+
+
+def contract(dy: Array, y: Array) -> Any:
+    """Return the sum of dy * y, without conjugation."""
+    return np.sum(dy * y)
+
+
+def typical(x: Array) -> float:
+    """Return the root mean square of `x`, or 1 where that is 0: the scale to step in."""
+    rms = float(np.sqrt(np.mean(np.square(x)))) if x.size else 0.0
+    return rms if rms > 0 else 1.0
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A derivative along one direction, or the reason why there is none: "kink" or "unsettled"."""
+
+    value: float
+    trouble: str = ""
+
+
+class AdjointIdentity:
+    """The adjoint identity. `accepts` tests whether `f` is linear before it is used."""
+
+    name = "adjoint identity"
+
+    def __init__(self, f: Function, x: Array, dy: Array) -> None:
+        self.f, self.dy = f, dy
+        self.scale = typical(x)
+        self.at_0 = f(np.zeros_like(x))
+        self.tolerance = exact_tolerance(x.size + dy.size)
+
+    @classmethod
+    def accepts(cls, f: Function, x: Array, rng: np.random.Generator) -> bool:
+        """Tell whether f(a x + b x2) - f(0) = a (f(x) - f(0)) + b (f(x2) - f(0)), three times."""
+        with np.errstate(all="ignore"):
+            at_0 = f(np.zeros_like(x))
+            at_x = f(x) - at_0
+            for a, b in ((0.7, -1.3), (-1.9, 0.6), (2.5, 3.1)):
+                x2 = rng.standard_normal(x.shape) * typical(x)
+                left = f(a * x + b * x2) - at_0
+                right = a * at_x + b * (f(x2) - at_0)
+                size = np.max(np.abs(left), initial=0) + np.max(np.abs(right), initial=0)
+                size += np.max(np.abs(at_0), initial=0)
+                if not np.max(np.abs(left - right), initial=0) <= 1e-12 * size:
+                    return False
+        return True
+
+    def along(self, t: Array) -> Probe:
+        difference = self.f(self.scale * t) - self.at_0
+        return Probe(float(contract(self.dy, difference)) / self.scale)
+
+
+class ComplexStep:
+    """The complex step. `accepts` tests whether `f` carries the imaginary part through."""
+
+    name = "complex step"
+
+    def __init__(self, f: Function, x: Array, dy: Array) -> None:
+        self.f, self.x, self.dy = f, x, dy
+        self.tolerance = exact_tolerance(x.size + dy.size)
+
+    def accepts(self, differences: CentralDifferences, rng: np.random.Generator) -> bool:
+        """Tell whether the result agrees with differences of the real function.
+
+        Code that takes `.real` or `abs` on the way loses the imaginary part in silence, and would
+        report a slope of 0; so the slope along a few random directions must be the right one.
+        """
+        try:
+            with np.errstate(all="ignore"):
+                y = self.f(self.x.astype(np.complex128))
+            if np.asarray(y).dtype.kind != "c" or not np.allclose(
+                np.asarray(y).real, differences.y, rtol=1e-9, atol=1e-12
+            ):
+                return False
+            for _ in range(5):
+                t = rng.standard_normal(self.x.shape)
+                expected = differences.along(t)
+                if not expected.trouble:
+                    found = self.along(t).value
+                    size = max(abs(found), abs(expected.value), differences.floor)
+                    return abs(found - expected.value) <= 1e-5 * size
+        except Exception:  # a user's function may refuse complex numbers in any way it likes
+            return False
+        return False
+
+    def along(self, t: Array) -> Probe:
+        y = self.f(self.x + 1j * COMPLEX_STEP * t)
+        return Probe(float(contract(self.dy, y).imag) / COMPLEX_STEP)
+
+
+class CentralDifferences:
+    """Central differences with Richardson's extrapolation and a watch for kinks."""
+
+    name = "central differences"
+    tolerance = DIFFERENCES_TOLERANCE
+
+    def __init__(self, f: Function, x: Array, dy: Array) -> None:
+        self.f, self.x, self.dy = f, x, dy
+        self.y = np.asarray(f(x))
+        # Noise: what rounding in y may add to the sum, for a step as large as x. 1 % of it is the
+        # least size at which a derivative is taken seriously.
+        self.floor = 1e-2 * float(np.linalg.norm((dy * self.y).ravel())) / typical(x)
+
+    def slopes(self, t: Array, h: float) -> tuple[float, float]:
+        """Return the one-sided slopes, ahead and behind.
+
+        The difference is taken before the sum, so that outputs which do not move add no noise.
+        """
+        ahead = contract(self.dy, self.f(self.x + h * t) - self.y) / h
+        behind = contract(self.dy, self.y - self.f(self.x - h * t)) / h
+        return float(ahead), float(behind)
+
+    def along(self, t: Array) -> Probe:
+        h = _FIRST_STEP * typical(self.x) / max(1.0, float(np.max(np.abs(t))))
+        estimate, trouble = float("nan"), "unsettled"
+        for _ in range(_ATTEMPTS):
+            pairs = [self.slopes(t, h / 2**k) for k in range(3)]
+            c = [(ahead + behind) / 2 for ahead, behind in pairs]
+            gaps = [abs(ahead - behind) for ahead, behind in pairs]
+            first, second = (4 * c[1] - c[0]) / 3, (4 * c[2] - c[1]) / 3
+            estimate = (16 * second - first) / 15
+            scale = max(abs(pairs[2][0]), abs(pairs[2][1]), self.floor)
+            # The gap of a smooth function shrinks with h, to a quarter here; that of a kink stays.
+            kink = gaps[2] > 0.6 * gaps[0] and gaps[2] > 1e-8 * scale
+            settled = abs(estimate - second) <= 0.1 * self.tolerance * scale
+            if settled and not kink:
+                return Probe(estimate)
+            trouble = "kink" if kink else "unsettled"
+            h /= 8
+        return Probe(estimate, trouble)

@@ -1,0 +1,136 @@
+"""Convolution at machine speed: three passes over the two loops of `product`.
+
+Forward and the input's gradient gather: for each pixel, a sum over taps and channels. The filters'
+gradient sums over pixels. See `plan` for how stride, padding, dilation and groups become tables.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import memory, threads
+from .elementwise import ACTIVATIONS, NONE, channel_sums
+from .jit import TILE_ROWS, panel_width
+from .microkernel import ACCUMULATE, ZERO
+from .plan import Geometry, backward_input_plan, backward_weight_plan, forward_plan
+from .product import gather_product, outer_product, pack
+
+PART_BYTES = 256 << 10  # partial sums of dw that still fit in the second-level cache
+PARTS = 16
+MIN_ITEMS = 16
+BLOCK_BYTES = 16 << 10  # of dy that stays in the first-level cache
+
+
+def geometry(x_shape, w_shape, out_h, out_w, stride, padding, dilation, groups) -> Geometry:
+    """Collect what the plans are made from."""
+    n, h, w, c = x_shape
+    kh, kw, _, f = w_shape
+    return Geometry(n, h, w, c, out_h, out_w, f, kh, kw, stride, padding, dilation, groups)
+
+
+def _out(size, kernel, stride, pad, dilation):
+    return (size + pad[0] + pad[1] - dilation * (kernel - 1) - 1) // stride + 1
+
+
+def _packed(w, origin, taps, tap_step, depth, k_step, columns, column_step, group_step, groups):
+    panel = panel_width(w.itemsize)
+    panels = -(-columns // panel)
+    packed = memory.empty((groups * panels * taps * depth * panel,), w.dtype)
+    args = (memory.flat(w), origin, taps, tap_step, depth, k_step, columns, column_step, group_step,
+            panels, panel, packed)  # fmt: skip
+    threads.run(pack, groups * panels, args, packed.nbytes / threads.BYTES_PER_SECOND)
+    return packed, panels, panel
+
+
+def _padded_bias(b, groups, columns, panels, panel, dtype):
+    """Return the bias laid out like the panels: zeros where a group's last panel has no column."""
+    if b is None:
+        return np.zeros(1, dtype), False
+    bias = np.zeros((groups, panels * panel), dtype)
+    bias[:, :columns] = b.reshape(groups, columns)
+    return bias.reshape(-1), True
+
+
+def conv2d_forward(x, w, b, stride, padding, dilation, groups, activation=None):
+    """(C1), with `activation` applied on the way out of the registers."""
+    kh, kw, depth, f = w.shape
+    oh = _out(x.shape[1], kh, stride[0], padding[0], dilation[0])
+    ow = _out(x.shape[2], kw, stride[1], padding[1], dilation[1])
+    g = geometry(x.shape, w.shape, oh, ow, stride, padding, dilation, groups)
+    columns = f // groups
+    packed, panels, panel = _packed(w, 0, kh * kw, depth * f, depth, f, columns, 1, columns, groups)
+    bias, has_bias = _padded_bias(b, groups, columns, panels, panel, x.dtype)
+    plan = forward_plan(g, panel, panel, x.itemsize)
+    y = memory.empty((g.n, oh, ow, f), x.dtype)
+    args = (memory.flat(x), packed, kh * kw * depth * panel, panel, bias, has_bias, y.reshape(-1),
+            plan.rectangles, plan.chunks, plan.segments, plan.items, depth, columns, panels, panel,
+            ACTIVATIONS[activation])  # fmt: skip
+    seconds = 2 * y.size * kh * kw * depth / threads.FLOPS_PER_SECOND
+    threads.run(gather_product, len(plan.items), args, seconds)
+    return y
+
+
+def conv2d_backward_input(dy, w, x_shape, stride, padding, dilation, groups):
+    """(C2): dy is gathered through the filters, turned by 180 degrees, C and F exchanged."""
+    kh, kw, depth, f = w.shape
+    g = geometry(x_shape, w.shape, *dy.shape[1:3], stride, padding, dilation, groups)
+    columns = f // groups
+    taps = kh * kw
+    packed, panels, panel = _packed(
+        w, (taps - 1) * depth * f, taps, -depth * f, columns, 1, depth, f, columns, groups
+    )
+    plan = backward_input_plan(g, panel, dy.itemsize)
+    dx = memory.empty(tuple(x_shape), dy.dtype)
+    args = (memory.flat(dy), packed, taps * columns * panel, panel, np.zeros(1, dy.dtype), False,
+            dx.reshape(-1), plan.rectangles, plan.chunks, plan.segments, plan.items, columns, depth,
+            panels, panel, NONE)  # fmt: skip
+    seconds = 2 * dy.size * taps * depth / threads.FLOPS_PER_SECOND
+    threads.run(gather_product, len(plan.items), args, seconds)
+    return dx
+
+
+def conv2d_backward_weight(dy, x, w_shape, stride, padding, dilation, groups):
+    """(C3): for each tap and channel, the sum over all pixels of x times dy."""
+    kh, kw, depth, f = w_shape
+    g = geometry(x.shape, w_shape, *dy.shape[1:3], stride, padding, dilation, groups)
+    plan = backward_weight_plan(g, TILE_ROWS)
+    columns = f // groups
+    panel = panel_width(x.itemsize)
+    panels = -(-columns // panel)
+    size = kh * kw * depth * f
+    # Shared out by parts of the sum where their partial results are small, else by panels and rows.
+    parts, panel_items, row_items = PARTS, 1, 1
+    if size * x.itemsize > PART_BYTES:
+        parts, panel_items = 1, groups * panels
+        row_items = -(-MIN_ITEMS // panel_items)
+    partial = memory.empty((parts, size), x.dtype)
+    start = ZERO if plan.complete and plan.lines >= parts else ACCUMULATE
+    if start == ACCUMULATE:
+        partial[...] = 0
+    args = (memory.flat(x), readable_past_the_end(dy, columns, panel), partial.reshape(-1),
+            plan.rectangles, plan.rows, plan.out, g.n, groups, depth, columns, panels, panel,
+            parts, panel_items, row_items, size, BLOCK_BYTES // (panel * x.itemsize),
+            start)  # fmt: skip
+    seconds = 2 * dy.size * kh * kw * depth / threads.FLOPS_PER_SECOND
+    threads.run(outer_product, parts * panel_items * row_items, args, seconds)
+    dw = partial[0] if parts == 1 else partial.sum(axis=0)  # in order: the same bits every time
+    return dw.reshape(w_shape)
+
+
+def readable_past_the_end(dy, columns, panel):
+    """Return dy's elements on memory of which one more panel may be read.
+
+    The last panel of a group reads a whole panel where fewer columns are there. What it reads
+    beyond them never reaches the result, but it must be memory that belongs to us.
+    """
+    if columns % panel == 0:
+        return memory.flat(dy)
+    copy = memory.empty((dy.size + panel,), dy.dtype)
+    copy[: dy.size] = dy.reshape(-1)
+    copy[dy.size :] = 0
+    return copy
+
+
+def conv2d_backward_bias(dy):
+    """(C4), accumulated in float64."""
+    return channel_sums(dy)

@@ -1,0 +1,122 @@
+"""One small thread pool for all kernels.
+
+The kernels release the interpreter lock and work on a range of items, `kernel(first, last, ...)`.
+`run` cuts the items into a few pieces and lets the calling thread and the pool's workers take them
+one after another. What an item is depends on shapes only, never on the number of threads, so the
+same numbers come out, bit for bit, however many threads there are.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+
+# A hand-off to another thread costs about 0.13 ms: less work than this is done at once, here.
+INLINE_SECONDS = 3e-4
+FLOPS_PER_SECOND = 5e10  # a cautious guess for one core; it decides only whether threads are used
+BYTES_PER_SECOND = 5e9
+_PIECES_PER_THREAD = 4  # so that a thread that was held up does not hold up all
+
+_lock = threading.Lock()
+_pool: ThreadPoolExecutor | None = None
+_pool_size = 0
+_inside = threading.local()
+_num_threads: int | None = None
+
+
+def _cgroup_limit() -> float:
+    """Return the processors that this container may use, or infinity where none is told."""
+    try:
+        with open("/sys/fs/cgroup/cpu.max") as file:
+            quota, period = file.read().split()
+        return float("inf") if quota == "max" else int(quota) / int(period)
+    except (OSError, ValueError):
+        return float("inf")
+
+
+def _default_threads() -> int:
+    forced = os.environ.get("NANOCNN_NUM_THREADS")
+    if forced is not None:
+        if not forced.isdigit() or int(forced) < 1:
+            raise ValueError(f"NANOCNN_NUM_THREADS is {forced!r}; it must be a whole number from 1")
+        return int(forced)
+    try:
+        available = len(os.sched_getaffinity(0))
+    except AttributeError:  # not Linux
+        available = os.cpu_count() or 1
+    return max(1, int(min(available, _cgroup_limit())))
+
+
+def get_num_threads() -> int:
+    """Return the number of threads that the kernels use, the caller's included."""
+    global _num_threads
+    if _num_threads is None:
+        _num_threads = _default_threads()
+    return _num_threads
+
+
+def set_num_threads(n: int) -> None:
+    """Let the kernels use `n` threads, the caller's included. Results do not depend on it."""
+    global _num_threads
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise ValueError(f"the number of threads must be a whole number from 1, got {n!r}")
+    _num_threads = n
+
+
+def _forget_pool() -> None:
+    """A forked child has none of its parent's threads: start again with no pool."""
+    global _pool, _pool_size, _lock
+    _pool, _pool_size, _lock = None, 0, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pool)
+
+
+def _workers(n: int) -> ThreadPoolExecutor:
+    global _pool, _pool_size
+    with _lock:
+        if _pool is None or _pool_size < n:
+            # The old pool, if any, finishes what it has and ends with its last reference.
+            _pool = ThreadPoolExecutor(n, thread_name_prefix="nanocnn")
+            _pool_size = n
+        return _pool
+
+
+def run(kernel: Callable[..., None], n_items: int, args: tuple, seconds: float) -> None:
+    """Call `kernel(first, last, *args)` until the items 0 .. n_items - 1 are done.
+
+    Parameters
+    ----------
+    kernel : function that releases the interpreter lock
+    n_items : int
+    args : tuple
+    seconds : float
+        A guess at the work's length on one thread; short work is not worth a hand-off.
+    """
+    threads = min(get_num_threads(), n_items)
+    if threads < 2 or seconds < INLINE_SECONDS or getattr(_inside, "worker", False):
+        if n_items:
+            kernel(0, n_items, *args)
+        return
+    pieces = min(n_items, threads * _PIECES_PER_THREAD)
+    ticket = count()  # next() on it is atomic
+
+    def work() -> None:
+        while (piece := next(ticket)) < pieces:
+            kernel(piece * n_items // pieces, (piece + 1) * n_items // pieces, *args)
+
+    def work_in_pool() -> None:
+        _inside.worker = True  # a kernel that is called from a kernel's worker runs inline
+        work()
+
+    others = [_workers(threads - 1).submit(work_in_pool) for _ in range(threads - 1)]
+    try:
+        work()
+    finally:
+        for other in others:
+            if not other.cancel():  # one that has not started is not needed any more
+                other.result()

@@ -1,0 +1,201 @@
+"""The verbs of a model: compile, fit, evaluate, predict, summary, save."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import optimizers
+from ..layers.base import Array, Layer, Shape
+from ..optimizers import Optimizer
+from ..training import loop
+from ..training.callbacks import Callback
+from ..training.history import History
+from ..training.objective import Loss, Metric, Objective, make_objective
+
+
+class Model(Layer):
+    """A layer with the Keras verbs. `Sequential` is the model to use; this is what it adds.
+
+    Attributes
+    ----------
+    input_shape, output_shape : tuple of int or None
+        Without the batch axis; None before the model is built.
+    stop_training : bool
+        A callback sets it to end `fit` after the current batch.
+    """
+
+    def __init__(self, *, name: str | None, seed: int, dtype: str) -> None:
+        super().__init__(name=name)
+        if dtype not in ("float32", "float64"):
+            raise ValueError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
+        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+            raise ValueError(f"seed must be a whole number from 0, got {seed!r}")
+        self.dtype = dtype
+        self.seed = int(seed)
+        self.input_shape: Shape | None = None
+        self.output_shape: Shape | None = None
+        self.optimizer: Optimizer | None = None
+        self.loss: str | Loss | None = None
+        self.metrics: tuple[str | Metric, ...] = ()
+        self.stop_training = False
+
+    def compile(
+        self,
+        optimizer: str | Optimizer = "adam",
+        loss: str | Loss | None = None,
+        metrics: Sequence[str | Metric] = ("accuracy",),
+    ) -> None:
+        """Say how to train: optimizer, loss and metrics are stored, nothing more.
+
+        Parameters
+        ----------
+        optimizer : str or Optimizer
+            A name such as "adam", or an object such as `nanocnn.Adam(1e-3)`.
+        loss : str or function `(y, target) -> (loss, dy)`
+            See `nanocnn.losses`. "categorical_crossentropy" is for models that end in softmax and
+            runs as softmax cross-entropy on the numbers before it, which is the same and does not
+            overflow; "softmax_cross_entropy" is for models that end in logits.
+        metrics : sequence of "accuracy" or functions `(target, y) -> float`
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown, or the loss does not fit the model's last layer.
+        """
+        if loss is None:
+            raise ValueError("compile needs a loss, for example loss='softmax_cross_entropy'")
+        resolved = optimizers.get(optimizer)
+        make_objective(self, loss, metrics, None, 0.0)  # complains now, not in the first epoch
+        self.optimizer, self.loss, self.metrics = resolved, loss, tuple(metrics)
+
+    def objective(self, class_weight: Any = None, label_smoothing: float = 0.0) -> Objective:
+        """Return what `fit` minimises and `evaluate` measures; RuntimeError if not compiled."""
+        if self.loss is None:
+            raise RuntimeError(
+                "the model has no loss yet: call model.compile(optimizer=..., loss=...) first"
+            )
+        return make_objective(self, self.loss, self.metrics, class_weight, label_smoothing)
+
+    def fit(
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        epochs: int = 1,
+        batch_size: int = 32,
+        validation_data: Any = None,
+        class_weight: Sequence[float] | Mapping[int, float] | None = None,
+        label_smoothing: float = 0.0,
+        shuffle: bool = True,
+        callbacks: Iterable[Callback] = (),
+        seed: int | None = None,
+        verbose: bool = True,
+    ) -> History:
+        """Train the model.
+
+        Parameters
+        ----------
+        x : (N, H, W, C) or (N, H, W) array, list of N images, or data set
+            Converted batch by batch to the model's dtype; grey images are repeated to the model's
+            channels. Numbers are not rescaled.
+        y : (N,), (N, 1) or one-hot (N, K) labels, or what the loss takes
+            None if x is a data set.
+        epochs, batch_size : int
+        validation_data : (x, y) or data set, optional
+            Measured after each epoch, never learnt from.
+        class_weight : (K,) sequence or dict of label to weight, optional
+        label_smoothing : float
+            From 0 to below 1; for the losses of this package.
+        shuffle : bool
+            Draw a new order for each epoch, from the seed.
+        callbacks : Callbacks
+        seed : int, default the model's
+            Of the order and of dropout. Same seed, same bits, on any number of threads.
+        verbose : bool
+            Show a progress bar.
+
+        Returns
+        -------
+        History
+            `history.history["loss"]` and so on: one value for each epoch.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If images, labels or arguments do not fit; nothing has been changed then.
+        nanocnn.training.Diverged
+            If the loss or a gradient is NaN or infinite; the message tells the batch, and the
+            parameters are as they were before it.
+        """
+        return loop.fit(
+            self,
+            x,
+            y,
+            epochs=epochs,
+            batch_size=batch_size,
+            validation_data=validation_data,
+            objective=self.objective(class_weight, label_smoothing),
+            shuffle=shuffle,
+            callbacks=tuple(callbacks),
+            seed=self.seed if seed is None else seed,
+            verbose=verbose,
+        )
+
+    def evaluate(self, x: Any, y: Any = None, *, batch_size: int = 32) -> tuple[float, ...]:
+        """Return (loss, metrics...), a tuple whose fields have names: `scores.accuracy`.
+
+        Parameters
+        ----------
+        x, y, batch_size
+            As for `fit`.
+        """
+        return loop.evaluate(self, x, y, batch_size=batch_size, objective=self.objective())
+
+    def predict(self, x: Any, *, batch_size: int = 32) -> Array:
+        """Return the model's output for each image, as it is: (N, ...) in the model's dtype.
+
+        Parameters
+        ----------
+        x : as for `fit`
+        batch_size : int
+        """
+        return loop.predict(self, x, batch_size=batch_size)
+
+    def summary(self) -> str:
+        """Print and return a table of the layers: output shape, parameters, cost, memory."""
+        from .summary import summarize
+
+        text = summarize(self)
+        print(text)
+        return text
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write architecture, parameters and state to a safetensors file; see `nanocnn.load`.
+
+        Optimizer, loss and metrics are stored by name where they have one. The optimizer's
+        running averages are not: training that goes on from a file starts them anew.
+        """
+        from .saving import save
+
+        save(self, path)
+
+    def load_weights(self, path: str | os.PathLike[str]) -> None:
+        """Take over the parameters of a saved model with the same names and shapes.
+
+        Raises
+        ------
+        nanocnn.models.saving.ModelFileError
+            If the file is damaged or of another architecture; nothing has been changed then.
+        """
+        from .saving import load_weights
+
+        load_weights(self, path)
+
+    def ensure_built(self, input_shape: Shape) -> None:
+        """Build the model for this input if it is not built yet."""
+        if self.input_shape is None:
+            self.build(input_shape, np.random.default_rng(self.seed))

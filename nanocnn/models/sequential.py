@@ -1,0 +1,220 @@
+"""The container that applies layers one after another."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, final, overload
+
+import numpy as np
+
+from ..layers.base import Array, Layer, Rng, Shape
+from ..layers.keys import as_key, derive
+from .model import Model
+
+
+class SequentialCache(NamedTuple):
+    """The caches of the layers, in order."""
+
+    caches: tuple[Any, ...]
+
+
+def _snake(name: str) -> str:
+    """Turn a class name into the beginning of a layer's name: MaxPool2D becomes max_pool2d."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+def name_layers(layers: Sequence[Layer]) -> None:
+    """Give a name to each layer that has none; raise ValueError where two share one."""
+    taken = {layer.name for layer in layers if layer.name is not None}
+    counts: Counter[str] = Counter()
+    for layer in layers:
+        if layer.name is None:
+            kind = _snake(type(layer).__name__)
+            while layer.name is None or layer.name in taken:
+                counts[kind] += 1
+                layer.name = f"{kind}_{counts[kind]}"
+            taken.add(layer.name)
+    by_name: dict[str, Layer] = {}
+    for layer in layers:
+        if by_name.setdefault(str(layer.name), layer) is not layer:
+            raise ValueError(
+                f"two layers are called {layer.name!r}; give each its own name, or none at all"
+            )
+
+
+@final
+class Sequential(Model):
+    """Layers applied one after another; itself a layer.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        The same layer may stand in it more than once: its gradients are then summed.
+    input_shape : tuple of int, optional
+        (H, W, C) of one image, without the batch axis. Without it the model is built when it
+        first sees data.
+    seed : int
+        Of the parameters' initial values.
+    dtype : "float32" or "float64"
+    name : str, optional
+
+    Raises
+    ------
+    TypeError
+        If something in `layers` is no layer.
+    ValueError
+        If two layers share a name, or one cannot take the output of the one before it.
+
+    Examples
+    --------
+    >>> import nanocnn as nc
+    >>> model = nc.Sequential([nc.Flatten(), nc.Dense(2)], input_shape=(4, 4, 1), seed=0)
+    >>> list(model.params)
+    ['dense_1.w', 'dense_1.b']
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        *,
+        input_shape: Sequence[int] | None = None,
+        seed: int = 0,
+        dtype: str = "float32",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name, seed=seed, dtype=dtype)
+        self.layers = tuple(layers)
+        for i, layer in enumerate(self.layers):
+            if not isinstance(layer, Layer):
+                raise TypeError(f"layers[{i}] must be a layer, got {layer!r}")
+        if not self.layers:
+            raise ValueError("a Sequential needs at least one layer, got none")
+        name_layers(self.layers)
+        if input_shape is not None:
+            self.build(tuple(int(n) for n in input_shape), np.random.default_rng(seed))
+
+    def build(self, input_shape: Shape, rng: np.random.Generator) -> Shape:
+        shape = input_shape
+        for layer in self.layers:
+            if not layer.params:
+                layer.dtype = self.dtype
+            shape = layer.build(shape, rng)
+        self.input_shape, self.output_shape = input_shape, shape
+        return shape
+
+    def forward(
+        self, x: Array, *, training: bool = False, rng: Rng = None
+    ) -> tuple[Array, SequentialCache]:
+        key = as_key(rng)
+        caches = []
+        for layer in self.layers:
+            own = None if key is None else derive(key, str(layer.name))
+            x, cache = layer.forward(x, training=training, rng=own)
+            caches.append(cache)
+        return x, SequentialCache(tuple(caches))
+
+    def backward(
+        self, dy: Array, cache: SequentialCache, *, need_dx: bool = True
+    ) -> tuple[Array | None, dict[str, Array]]:
+        grads: dict[str, Array] = {}
+        learners = [i for i, layer in enumerate(self.layers) if self._learns(layer)]
+        first = 0 if need_dx else min(learners, default=len(self.layers))
+        dx: Array | None = dy
+        for i in reversed(range(first, len(self.layers))):
+            layer = self.layers[i]
+            assert dx is not None
+            dx, own = layer.backward(dx, cache.caches[i], need_dx=need_dx or i > first)
+            for key, g in own.items():
+                name = f"{layer.name}.{key}"
+                grads[name] = grads[name] + g if name in grads else g  # used twice: the sum
+        return (dx if need_dx else None), {
+            name: grads[name] for name in self.params if name in grads
+        }
+
+    def __call__(self, x: Array) -> Array:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def update_state(self, cache: SequentialCache) -> None:
+        for layer, own in zip(self.layers, cache.caches, strict=True):
+            layer.update_state(own)
+
+    def _learns(self, layer: Layer) -> bool:
+        parts = layer.layers if isinstance(layer, Sequential) else ()
+        return any(map(self._learns, parts)) if parts else bool(layer.params) and layer.trainable
+
+    @property
+    def params(self) -> dict[str, Array]:
+        """All parameters by name, the arrays themselves: changes in place are the model's."""
+        return {f"{a.name}.{key}": value for a in self.layers for key, value in a.params.items()}
+
+    @params.setter
+    def params(self, values: dict[str, Array]) -> None:
+        self._hand_down("params", values)
+
+    @property
+    def state(self) -> dict[str, Array]:
+        return {f"{a.name}.{key}": value for a in self.layers for key, value in a.state.items()}
+
+    @state.setter
+    def state(self, values: dict[str, Array]) -> None:
+        self._hand_down("state", values)
+
+    def _hand_down(self, what: str, values: dict[str, Array]) -> None:
+        for layer in self.layers:
+            start = f"{layer.name}."
+            own = {key[len(start) :]: v for key, v in values.items() if key.startswith(start)}
+            setattr(layer, what, own)
+
+    def freeze(self) -> None:
+        for layer in self.layers:
+            layer.freeze()
+
+    def unfreeze(self) -> None:
+        for layer in self.layers:
+            layer.unfreeze()
+
+    def multiply_adds(self, input_shape: Shape) -> int:
+        total = 0
+        for layer in self.layers:
+            total += layer.multiply_adds(input_shape)
+            input_shape = layer.build(input_shape, np.random.default_rng(0))
+        return total
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self.layers)
+
+    @overload
+    def __getitem__(self, i: int) -> Layer: ...
+    @overload
+    def __getitem__(self, i: slice) -> Sequential: ...
+    def __getitem__(self, i: int | slice) -> Layer | Sequential:
+        """Return a layer; or, for a slice, a model that shares the layers and their parameters."""
+        if not isinstance(i, slice):
+            return self.layers[i]
+        start, stop, step = i.indices(len(self.layers))
+        if step != 1 or start >= stop:
+            raise ValueError(
+                f"model[{i.start}:{i.stop}:{i.step}] must keep at least one layer, in order"
+            )
+        part = Sequential(self.layers[start:stop], seed=self.seed, dtype=self.dtype)
+        if self.input_shape is not None:
+            shape = self.input_shape
+            for layer in self.layers[:start]:
+                shape = layer.build(shape, np.random.default_rng(0))
+            part.build(shape, np.random.default_rng(0))
+        return part
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "input_shape": self.input_shape,
+            "seed": self.seed,
+            "dtype": self.dtype,
+            "name": self.name,
+        }

@@ -1,0 +1,92 @@
+"""The table that `model.summary()` prints."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .._backend import backend
+from ..layers.base import Layer
+from .model import Model
+
+
+def _arrays(cache: Any) -> list[np.ndarray[Any, Any]]:
+    if isinstance(cache, np.ndarray):
+        return [cache]
+    if isinstance(cache, (tuple, list)):
+        return [array for part in cache for array in _arrays(part)]
+    return []
+
+
+def _address(array: np.ndarray[Any, Any]) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def _rows(model: Model, layers: tuple[Layer, ...]) -> list[tuple[str, ...]]:
+    """Run one image of zeros through the layers and look at what their caches hold.
+
+    An array that two caches share, or a view of it, is counted once, where it first appears;
+    parameters are not counted.
+    """
+    assert model.input_shape is not None
+    x = np.zeros((1, *model.input_shape), model.dtype)
+    counted = {_address(p) for p in model.params.values()}
+    rows = []
+    with backend("vectorized"):  # nothing to compile, and the caches are the same
+        for layer in layers:
+            y, cache = layer.forward(x, training=True, rng=0)
+            kept = {_address(a): a.nbytes for a in _arrays(cache) if _address(a) not in counted}
+            counted |= set(kept)
+            parameters = sum(p.size for p in layer.params.values())
+            rows.append(
+                (
+                    f"{layer.name} ({type(layer).__name__})",
+                    " x ".join(map(str, y.shape[1:])),
+                    f"{parameters:,}" + ("" if layer.trainable or not parameters else " frozen"),
+                    f"{layer.multiply_adds(x.shape[1:]):,}",
+                    f"{sum(kept.values()):,}",
+                )
+            )
+            x = y
+    return rows
+
+
+def summarize(model: Model) -> str:
+    """Return the table as text.
+
+    Raises
+    ------
+    ValueError
+        If the model is not built, so that there are no shapes to tell.
+    """
+    if model.input_shape is None:
+        raise ValueError(
+            "the model has no shapes yet; give it an input_shape, for example (128, 128, 3)"
+        )
+    layers: tuple[Layer, ...] = getattr(model, "layers", (model,))
+    head = ("layer", "output", "parameters", "multiply-adds", "bytes for backward")
+    rows = _rows(model, layers)
+    parameters = {_address(p): p for p in model.params.values()}.values()
+    totals = (
+        "total, one image",
+        "",
+        f"{sum(p.size for p in parameters):,}",
+        f"{model.multiply_adds(model.input_shape):,}",
+        f"{sum(int(row[4].replace(',', '')) for row in rows):,}",
+    )
+    table = [head, *rows, totals]
+    widths = [max(len(row[i]) for row in table) for i in range(len(head))]
+
+    def line(row: tuple[str, ...]) -> str:
+        cells = [row[0].ljust(widths[0]), row[1].ljust(widths[1])]
+        cells += [row[i].rjust(widths[i]) for i in range(2, len(row))]
+        return "  ".join(cells).rstrip()
+
+    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+    where = f"input {' x '.join(map(str, model.input_shape))}, {model.dtype}"
+    megabytes = sum(p.nbytes for p in parameters) / 1e6
+    size = f"parameters take {megabytes:.{max(0, 2 - int(math.log10(megabytes + 1e-9)))}f} MB"
+    lines = [where, line(head), rule, *map(line, rows), rule, line(totals), size]
+    return "\n".join(lines)

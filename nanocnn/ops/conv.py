@@ -1,0 +1,154 @@
+"""Two-dimensional convolution: the public pair."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from .._backend import rung
+from ._checks import (
+    Array,
+    Padding,
+    Pair,
+    check_axes,
+    check_floats,
+    check_shape,
+    output_size,
+    pair,
+    resolve_padding,
+)
+from ._fused import backward_through_activation, check_fused, forward_with_activation
+
+
+class Conv2DCache(NamedTuple):
+    """What (C2) to (C4) need: x and w, the geometry, and y where an activation was fused."""
+
+    x: Array
+    w: Array
+    y: Array | None
+    has_bias: bool
+    stride: Pair
+    padding: Padding
+    dilation: Pair
+    groups: int
+    activation: str | None
+    y_shape: tuple[int, ...]
+
+
+def conv2d_forward(
+    x: Array,
+    w: Array,
+    b: Array | None = None,
+    *,
+    stride: int | Sequence[int] = 1,
+    padding: str | int | Sequence[Any] = "valid",
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+    activation: str | None = None,
+) -> tuple[Array, Conv2DCache]:
+    r"""Cross-correlate a batch of images with a bank of filters.
+
+    .. math:: y_{nijf} = b_f + \sum_{u,v,c} w_{uvcf}\,
+              x_{n,\,i s_h + u d_h - p_t,\,j s_w + v d_w - p_l,\,g + c}   \tag{C1}
+
+    with :math:`g = (C/G)\lfloor f G/F \rfloor`, the first input channel of the group of `f`.
+    The filter is not flipped: see `nanocnn.reference.conv` for why, and for the derivation.
+
+    Parameters
+    ----------
+    x : (N, H, W, C) float array
+    w : (KH, KW, C/G, F) float array, same dtype as `x`
+    b : (F,) float array or None, same dtype as `x`
+    stride, dilation : int or (int, int)
+        Rows and columns; dilation 1 means that neighbouring taps read neighbouring pixels.
+    padding : "valid", "same", int, (int, int) or ((int, int), (int, int))
+        None; as much as ceil(H / stride) outputs need (an odd pixel goes below and to the right,
+        as in TensorFlow); all around; rows and columns; top, bottom, left and right.
+    groups : int
+        Input and output channels are cut into this many groups that do not see each other.
+    activation : None, "relu", "sigmoid" or "tanh"
+        Applied before the result is stored.
+
+    Returns
+    -------
+    y : (N, OH, OW, F) array
+        ``OH = (H + top + bottom - d_h (KH - 1) - 1)//s_h + 1`` (C0), dtype of `x`.
+    cache : Conv2DCache
+        For `conv2d_backward`.
+
+    Raises
+    ------
+    TypeError
+        If dtypes differ or are not floating-point.
+    ValueError
+        If shapes do not fit each other, or an image is smaller than the window.
+    """
+    where = "conv2d"
+    check_floats(where, x=x, w=w, b=b)
+    check_axes(where, "x", x, "N H W C")
+    check_axes(where, "w", w, "KH KW C/groups F")
+    check_fused(where, activation)
+    kh, kw, depth, f = w.shape
+    if not isinstance(groups, int) or groups < 1 or x.shape[3] != depth * groups or f % groups:
+        raise ValueError(
+            f"{where}: with groups={groups!r}, x of shape {x.shape} needs filters of shape "
+            f"(KH, KW, C/groups, F), F a multiple of groups, got {w.shape}"
+        )
+    if b is not None:
+        check_shape(where, "b", b, (f,))
+    steps, spread = pair("stride", stride), pair("dilation", dilation)
+    size = (x.shape[1], x.shape[2])
+    around = resolve_padding(padding, size, (kh, kw), steps, spread)
+    output_size(where, size, (kh, kw), steps, around, spread)
+    args = (x, w, b, steps, around, spread, groups)
+    y = forward_with_activation(rung(), "conv2d_forward", args, activation)
+    kept = y if activation else None
+    cache = Conv2DCache(
+        x, w, kept, b is not None, steps, around, spread, groups, activation, y.shape
+    )
+    return y, cache
+
+
+def conv2d_backward(
+    dy: Array, cache: Conv2DCache, *, need_dx: bool = True, need_dw: bool = True
+) -> tuple[Array | None, Array | None, Array | None]:
+    r"""Carry a gradient back through `conv2d_forward`.
+
+    .. math:: dx_{nhwc} &= \sum_{i,j,u,v,f} w_{uvcf}\, dy_{nijf}
+              \quad\text{over}\ h = i s_h + u d_h - p_t,\ w = j s_w + v d_w - p_l   \tag{C2} \\
+              dw_{uvcf} &= \sum_{n,i,j} dy_{nijf}\,
+              x_{n,\,i s_h + u d_h - p_t,\,j s_w + v d_w - p_l,\,g + c}   \tag{C3} \\
+              db_f &= \sum_{n,i,j} dy_{nijf}   \tag{C4}
+
+    where a fused activation's slope is first multiplied into dy.
+
+    Parameters
+    ----------
+    dy : (N, OH, OW, F) float array
+        Gradient of the loss with respect to y.
+    cache : Conv2DCache
+        From `conv2d_forward`.
+    need_dx, need_dw : bool
+        What to compute: the first layer needs no dx, a frozen layer no dw and db.
+
+    Returns
+    -------
+    dx : (N, H, W, C) array or None
+    dw : (KH, KW, C/G, F) array or None
+    db : (F,) array or None
+        None where not needed, or for db where there was no bias. Sums accumulate in float64 (db)
+        or in the order that the shapes fix (dw), so the bits do not depend on the threads.
+    """
+    check_floats("conv2d backward", x=cache.x, dy=dy)
+    check_shape("conv2d backward", "dy", dy, cache.y_shape)
+    level = rung()
+    dz, db = backward_through_activation(
+        level, "conv2d_backward_bias", dy, cache.y, cache.activation, need_dw and cache.has_bias
+    )
+    geometry = (cache.stride, cache.padding, cache.dilation, cache.groups)
+    dx = dw = None
+    if need_dw:
+        dw = level.conv2d_backward_weight(dz, cache.x, cache.w.shape, *geometry)
+    if need_dx:
+        dx = level.conv2d_backward_input(dz, cache.w, cache.x.shape, *geometry)
+    return dx, dw, db

@@ -1,0 +1,123 @@
+"""From what users have (lists, arrays, grey images, data sets) to batches the model can take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..layers.base import Array, Shape
+
+
+def is_dataset(x: Any) -> bool:
+    """Tell whether x brings its own labels, as `nanocnn.data.open` does."""
+    return hasattr(x, "arrays") and hasattr(x, "labels")
+
+
+def open_images(x: Any) -> Array:
+    """Return the images as one array (N, ...), no copy where x is an array already.
+
+    Raises
+    ------
+    TypeError
+        If x does not hold numbers.
+    ValueError
+        If x is empty, or a list of images of different sizes.
+    """
+    if not isinstance(x, np.ndarray):
+        images = [np.asarray(image) for image in x]
+        shapes = list(dict.fromkeys(image.shape for image in images))
+        if len(shapes) > 1:
+            first = next(i for i, image in enumerate(images) if image.shape != shapes[0])
+            raise ValueError(
+                f"all images must be of one size: image 0 has shape {shapes[0]} but image {first} "
+                f"has {shapes[1]}; resize them, for example with nanocnn.data.open(..., size=128)"
+            )
+        x = np.stack(images) if images else np.empty((0,))
+    if x.dtype.kind not in "fiub":
+        raise TypeError(f"images must hold real numbers, got {x.dtype}")
+    if x.ndim < 2 or len(x) == 0:
+        raise ValueError(f"needed at least one image, as (N, H, W, C), got shape {x.shape}")
+    images_array: Array = x
+    return images_array
+
+
+def image_shape(x: Array, input_shape: Shape | None) -> Shape:
+    """Return the shape of one image as the model will see it.
+
+    Grey images may come without a channel axis; a model with more channels sees them repeated.
+
+    Raises
+    ------
+    ValueError
+        If the model was built for other images.
+    """
+    shape = x.shape[1:]
+    if input_shape is None:
+        return (*shape, 1) if len(shape) == 2 else shape
+    if len(input_shape) == 3:
+        grey = (*input_shape[:2], 1)
+        if (*shape, 1) == grey or shape == grey:
+            return input_shape
+    if shape != input_shape:
+        raise ValueError(
+            f"the images have shape {shape}, the model was built for {input_shape}; resize or "
+            "convert them, or build the model with that input_shape"
+        )
+    return shape
+
+
+def make_batch(x: Array, indices: Array, shape: Shape, dtype: str) -> Array:
+    """Return the images at `indices` as the model wants them.
+
+    Raises
+    ------
+    ValueError
+        If a pixel is NaN or infinite; the message tells the image.
+    """
+    batch = x[indices].astype(dtype)
+    if not np.isfinite(batch.sum(dtype=np.float64)):
+        bad = ~np.isfinite(batch.reshape(len(batch), -1)).all(axis=1)
+        if bad.any():
+            raise ValueError(
+                f"image {int(indices[int(bad.argmax())])} has a pixel that is NaN or infinite; "
+                "repair or remove it"
+            )
+    if batch.shape[1:] != shape:
+        if batch.ndim < len(shape) + 1:
+            batch = batch[..., np.newaxis]
+        batch = np.ascontiguousarray(np.broadcast_to(batch, (len(batch), *shape)))
+    return batch
+
+
+def open_targets(y: Any, n: int, output_shape: Shape, labels: bool) -> Array:
+    """Return the targets as one array, checked against the number of images and classes.
+
+    Raises
+    ------
+    ValueError
+        If their number differs from the images', or a label is out of range.
+    """
+    if y is None:
+        raise ValueError("no labels given: pass fit(x, y), or a data set that has them")
+    target = np.asarray(y)
+    if len(target.shape) == 0 or len(target) != n:
+        raise ValueError(f"{n} images need {n} labels, got {target.size and len(np.atleast_1d(y))}")
+    if target.dtype == bool:
+        target = target.astype(np.int64)
+    if target.dtype.kind not in "fiu":
+        raise TypeError(
+            f"labels must be numbers 0 .. K-1 or one-hot rows, got {target.dtype}; number the "
+            "classes first"
+        )
+    classes = output_shape[-1]
+    if labels and target.shape in ((n,), (n, 1)):
+        flat = target.reshape(-1)
+        wrong = (flat < 0) | (flat >= classes) | (flat != np.floor(flat))
+        if wrong.any():
+            i = int(wrong.argmax())
+            raise ValueError(
+                f"label {flat[i]} at position {i} does not fit a model with {classes} outputs; "
+                f"labels are whole numbers from 0 to {classes - 1}"
+            )
+    return target

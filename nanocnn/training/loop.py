@@ -1,0 +1,218 @@
+"""The training loop, evaluation and prediction."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from ..layers.base import Array
+from ..layers.keys import derive
+from .batches import image_shape, is_dataset, make_batch, open_images, open_targets
+from .callbacks import Callback
+from .history import History
+from .objective import Objective
+
+
+class Diverged(ArithmeticError):
+    """The loss or a gradient became NaN or infinite; parameters are as before that batch."""
+
+
+class _Means:
+    """Running means over samples."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, float] = {}
+        self.n = 0
+
+    def add(self, n: int, values: Mapping[str, float]) -> None:
+        self.n += n
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, 0.0) + n * value
+
+    def get(self) -> dict[str, float]:
+        return {name: total / self.n for name, total in self.sums.items()}
+
+
+def _check_count(what: str, value: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"{what} must be a whole number from 1, got {value!r}")
+
+
+def _open(model: Any, x: Any, y: Any, objective: Objective) -> tuple[Array, Array]:
+    if is_dataset(x) and y is None:
+        x, y = x.arrays()
+    images = open_images(x)
+    model.ensure_built(image_shape(images, model.input_shape))
+    image_shape(images, model.input_shape)
+    return images, open_targets(y, len(images), model.output_shape, objective.labels)
+
+
+def _open_validation(model: Any, data: Any, objective: Objective) -> tuple[Array, Array] | None:
+    if data is None:
+        return None
+    if is_dataset(data):
+        return _open(model, data, None, objective)
+    if not isinstance(data, (tuple, list)) or len(data) != 2:
+        raise ValueError("validation_data must be a pair (x, y) or a data set")
+    return _open(model, data[0], data[1], objective)
+
+
+def _values(objective: Objective, loss: float, target: Array, y: Array) -> dict[str, float]:
+    return {"loss": loss, **{name: metric(target, y) for name, metric in objective.metrics}}
+
+
+def _check_finite(loss: float, grads: Mapping[str, Array], epoch: int, batch: int) -> None:
+    where = f"in epoch {epoch + 1}, batch {batch + 1}"
+    what = "try a smaller learning rate, clip_norm, or look at the images of that batch"
+    if not math.isfinite(loss):
+        raise Diverged(f"the loss became {loss} {where}; {what}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        for name, g in grads.items():
+            # The sum is NaN or infinite if any element is; only then look at each.
+            if not math.isfinite(float(g.sum())) and not np.isfinite(g).all():
+                raise Diverged(f"the gradient of {name} became NaN or infinite {where}; {what}")
+
+
+def train_step(
+    model: Any, objective: Objective, x: Array, target: Array, key: int, epoch: int, batch: int
+) -> dict[str, float]:
+    """Learn from one batch: forward, loss, backward, step. Return loss and metrics."""
+    y, cache = objective.model.forward(x, training=True, rng=key)
+    loss, dy = objective.loss(y, target)
+    _, grads = objective.model.backward(dy, cache, need_dx=False)
+    _check_finite(loss, grads, epoch, batch)
+    model.optimizer.step(objective.model.params, grads)
+    objective.model.update_state(cache)
+    return _values(objective, loss, target, y)
+
+
+def _batches(order: Array, batch_size: int) -> Iterator[Array]:
+    return (order[start : start + batch_size] for start in range(0, len(order), batch_size))
+
+
+def fit(
+    model: Any,
+    x: Any,
+    y: Any,
+    *,
+    epochs: int,
+    batch_size: int,
+    validation_data: Any,
+    objective: Objective,
+    shuffle: bool,
+    callbacks: tuple[Callback, ...],
+    seed: int,
+    verbose: bool,
+) -> History:
+    """Train; the arguments are explained at `nanocnn.Sequential.fit`."""
+    _check_count("epochs", epochs)
+    _check_count("batch_size", batch_size)
+    images, targets = _open(model, x, y, objective)
+    validation = _open_validation(model, validation_data, objective)
+    plain = model.objective()  # validation is measured without class weights and smoothing
+    for each in (objective, plain):
+        each.model.ensure_built(model.input_shape)
+    history = History()
+    model.stop_training = False
+    for callback in callbacks:
+        callback.model = model
+        callback.on_train_begin()
+    try:
+        for epoch in range(epochs):
+            order = np.random.default_rng([seed, epoch]).permutation(len(images))
+            if not shuffle:
+                order.sort()
+            bar = tqdm(desc=f"epoch {epoch + 1}/{epochs}", disable=not verbose,
+                       total=-(-len(images) // batch_size))  # fmt: skip
+            with bar:
+                logs = _epoch(model, images, targets, order, epoch, batch_size, objective,
+                              callbacks, seed, bar)  # fmt: skip
+                if validation is not None:
+                    measured = _measure(model, *validation, batch_size, plain)
+                    logs |= {f"val_{name}": value for name, value in measured.items()}
+                    _show(bar, logs)
+            history.append(logs)
+            for callback in callbacks:
+                callback.on_epoch_end(epoch, logs)
+            if model.stop_training:
+                break
+    finally:
+        for callback in callbacks:
+            callback.on_train_end()
+    return history
+
+
+def _show(bar: Any, logs: Mapping[str, float]) -> None:
+    bar.set_postfix({name: f"{value:.4f}" for name, value in logs.items()}, refresh=False)
+
+
+def _epoch(
+    model: Any,
+    images: Array,
+    targets: Array,
+    order: Array,
+    epoch: int,
+    batch_size: int,
+    objective: Objective,
+    callbacks: tuple[Callback, ...],
+    seed: int,
+    bar: Any,
+) -> dict[str, float]:
+    """Learn from all images once, in this order. Return the means of loss and metrics."""
+    means = _Means()
+    for callback in callbacks:
+        callback.on_epoch_begin(epoch)
+    for batch, indices in enumerate(_batches(order, batch_size)):
+        key = derive(derive(seed, epoch), batch)
+        x = make_batch(images, indices, model.input_shape, model.dtype)
+        step = train_step(model, objective, x, targets[indices], key, epoch, batch)
+        means.add(len(indices), step)
+        _show(bar, means.get())
+        bar.update()
+        for callback in callbacks:
+            callback.on_batch_end(batch, means.get())
+        if model.stop_training:
+            break
+    return means.get()
+
+
+def _measure(
+    model: Any, images: Array, targets: Array, batch_size: int, objective: Objective
+) -> dict[str, float]:
+    means = _Means()
+    for indices in _batches(np.arange(len(images)), batch_size):
+        x = make_batch(images, indices, model.input_shape, model.dtype)
+        y = objective.model(x)
+        loss, _ = objective.loss(y, targets[indices])
+        means.add(len(indices), _values(objective, loss, targets[indices], y))
+    return means.get()
+
+
+def evaluate(
+    model: Any, x: Any, y: Any, *, batch_size: int, objective: Objective
+) -> tuple[float, ...]:
+    """Measure loss and metrics in inference; see `nanocnn.Sequential.evaluate`."""
+    _check_count("batch_size", batch_size)
+    images, targets = _open(model, x, y, objective)
+    objective.model.ensure_built(model.input_shape)
+    scores: tuple[float, ...] = objective.scores(
+        **_measure(model, images, targets, batch_size, objective)
+    )
+    return scores
+
+
+def predict(model: Any, x: Any, *, batch_size: int) -> Array:
+    """Run the model in inference, batch by batch; see `nanocnn.Sequential.predict`."""
+    _check_count("batch_size", batch_size)
+    images = open_images(x.arrays()[0] if is_dataset(x) else x)
+    model.ensure_built(image_shape(images, model.input_shape))
+    shape = image_shape(images, model.input_shape)
+    outputs = [
+        model(make_batch(images, indices, shape, model.dtype))
+        for indices in _batches(np.arange(len(images)), batch_size)
+    ]
+    return np.concatenate(outputs)
