@@ -7,8 +7,8 @@ With weights of variance :math:`\sigma^2`, a sum over `fan_in` inputs has `fan_i
 .. math:: \text{Glorot:}\quad \sigma^2 = \frac{2}{\text{fan\_in} + \text{fan\_out}}
 .. math:: \text{He:}\quad \sigma^2 = \frac{2}{\text{fan\_in}}
 
-Glorot's is the compromise between the two directions for units that are linear near 0; He's makes up
-for relu, which sets half of its inputs to 0. Uniform draws come from :math:`[-a, a]`, whose
+Glorot's is the compromise between the two directions for units that are linear near 0; He's makes
+up for relu, which sets half of its inputs to 0. Uniform draws come from :math:`[-a, a]`, whose
 variance is :math:`a^2/3`, so :math:`a = \sqrt3\,\sigma`.
 
 The fans follow from the shape alone, as in Keras:

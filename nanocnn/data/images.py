@@ -106,21 +106,18 @@ def convert_image(
     """Turn stored pixels (H, W) or (H, W, C) into (H, W, C) float32 in [0, 1]."""
     if pixels.ndim == 2:
         pixels = pixels[:, :, None]
-    inexact = False
     full = FULL_RANGE.get(pixels.dtype.name, 1)
     if size is not None and pixels.shape[:2] != size:
-        pixels, inexact = _resize(pixels, size), True
+        pixels = _resize(pixels, size)
     image = np.array(pixels, dtype=np.float32)
     if full != 1:
         image /= np.float32(full)
     if channels == 1 and image.shape[2] == 3:
         red, green, blue = (np.float32(weight) for weight in LUMA)
         grey = red * image[:, :, 0] + green * image[:, :, 1] + blue * image[:, :, 2]
-        image, inexact = grey[:, :, None], True
+        image = grey[:, :, None]
     elif channels == 3 and image.shape[2] == 1:
         image = np.repeat(image, 3, axis=2)
-    if inexact:  # a weighted mean of ones may round to 1 + 1e-7
-        np.clip(image, 0.0, 1.0, out=image)
     return image
 
 
@@ -190,7 +187,7 @@ def _decode(image: Image.Image, name: str) -> NDArray[Any]:
         )
     if image.mode in ("F", "I") or image.mode.startswith("I;"):
         return _decode_deep(image, name)
-    image = ImageOps.exif_transpose(image)
+    image = _upright(image)
     grey = image.mode in _GREY_MODES
     if image.mode in _ALPHA_MODES or "transparency" in image.info:
         values = np.asarray(image.convert("LA" if grey else "RGBA"), dtype=np.float32)
@@ -209,7 +206,7 @@ def _decode_deep(image: Image.Image, name: str) -> NDArray[Any]:
         )
     tags = getattr(image, "tag_v2", {})
     bits, white_is_zero = tags.get(_BITS, (16,))[0], tags.get(_PHOTOMETRIC) == 0
-    values = np.asarray(ImageOps.exif_transpose(image))
+    values = np.asarray(_upright(image))
     if image.mode == "F":
         check_range(values, f"image {name!r}")
         return values.astype(np.float32)
@@ -219,6 +216,12 @@ def _decode_deep(image: Image.Image, name: str) -> NDArray[Any]:
     if isinstance(key, int):
         values[values == key] = 0  # transparent, so black
     return values if bits == 16 else values.astype(np.float32) / np.float32(2**bits - 1)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    if image.format == "TIFF":  # turned while loading; early versions of Pillow would turn it twice
+        return image
+    return ImageOps.exif_transpose(image)
 
 
 def _resize(pixels: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float32]:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 L2_CHOICES = (1e3, 1e2, 1e1, 1e0, 1e-1, 1e-2)
+GRADIENT_NORM = 1e-9
 BLOB_SIGMAS = (1.5, 2.5, 4.0, 6.0)
 
 
@@ -115,9 +116,10 @@ def fit_logistic(
     theta = np.zeros(x1.shape[1]) if start is None else start.copy()
     loss, gradient, p = _objective(theta, x1, y, penalty)
     for _ in range(max_steps):
-        if np.linalg.norm(gradient) < 1e-9:
+        if np.linalg.norm(gradient) < GRADIENT_NORM:
             break
-        hessian = (x1.T * (p * (1.0 - p) / len(y))) @ x1
+        weighted = x1 * np.sqrt(p * (1.0 - p) / len(y))[:, None]
+        hessian = weighted.T @ weighted
         # The tiny addition keeps the intercept's row solvable when every p is 0 or 1.
         hessian[np.diag_indices_from(hessian)] += penalty + 1e-12
         step = np.linalg.solve(hessian, gradient)
@@ -140,7 +142,7 @@ def _objective(theta: Array, x1: Array, y: Array, penalty: Array) -> tuple[float
     return loss, x1.T @ (p - y) / len(y) + penalty * theta, p
 
 
-def _checked(x: NDArray[Any], y: NDArray[Any], name: str) -> tuple[Array, Array]:
+def _checked(x: NDArray[Any], y: NDArray[Any], name: str) -> tuple[NDArray[Any], Array]:
     x, y = np.asarray(x), np.asarray(y)
     if len(x) == 0 or y.shape != (len(x),):
         raise ValueError(
@@ -151,24 +153,39 @@ def _checked(x: NDArray[Any], y: NDArray[Any], name: str) -> tuple[Array, Array]
         raise ValueError(
             f"{name}_y holds {np.unique(y)[:5].tolist()}; logistic regression here needs 0 and 1"
         )
-    return x.reshape(len(x), -1).astype(np.float64), y.astype(np.float64)
+    return _flat(x), y.astype(np.float64)
 
 
-def _into_span(parts: list[Array]) -> list[Array]:
-    """Standardise by the first part and, if it has fewer rows than columns, turn into its span."""
-    mean, deviation = parts[0].mean(axis=0), parts[0].std(axis=0)
+def _into_span(parts: list[NDArray[Any]]) -> list[Array]:
+    """Standardise by the first part and, if it has fewer rows than columns, turn into its span.
+
+    Everything goes by blocks of columns, so that many large images need no second copy.
+    """
+    train = parts[0]
+    columns = [slice(k, k + 2048) for k in range(0, train.shape[1], 2048)]
+    deviation = np.concatenate([train[:, c].std(axis=0, dtype=np.float64) for c in columns])
     # A pixel that hardly varies in training must not blow up in a test image.
     scale = np.maximum(deviation, 0.01 * deviation.max())
     scale[scale == 0.0] = 1.0
-    parts = [(x - mean) / scale for x in parts]
-    train = parts[0]
+
+    def standard(c: slice) -> list[Array]:
+        mean = train[:, c].mean(axis=0, dtype=np.float64)
+        return [(x[:, c] - mean) / scale[c] for x in parts]
+
     if train.shape[0] >= train.shape[1]:
-        return parts
-    squares, vectors = np.linalg.eigh(train @ train.T)
+        return [
+            np.concatenate(block, axis=1) for block in zip(*map(standard, columns), strict=True)
+        ]
+    products = [np.zeros((len(x), len(train))) for x in parts]
+    for c in columns:
+        block = standard(c)
+        for product, x in zip(products, block, strict=True):
+            product += x @ block[0].T
+    # train = vectors @ diag(roots) @ axes, so x @ axes.T = (x @ train.T) @ vectors / roots.
+    squares, vectors = np.linalg.eigh(products[0])
     keep = squares > 1e-10 * squares[-1]
-    # train = vectors @ diag(roots) @ axes, so x @ axes.T = x @ train.T @ vectors / roots.
-    axes = (train.T @ vectors[:, keep]) / np.sqrt(squares[keep])
-    return [x @ axes for x in parts]
+    turn = vectors[:, keep] / np.sqrt(squares[keep])
+    return [product @ turn for product in products]
 
 
 def histogram_features(images: NDArray[Any], bins: int = 64) -> Array:

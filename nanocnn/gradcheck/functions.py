@@ -88,27 +88,30 @@ def check_op(
     for k in floating:
         if values[k].size == 0:
             raise ValueError(f"{title}: input {labels[k]} is empty, shape {values[k].shape}")
-    before = [a.copy() if isinstance(a, np.ndarray) else a for a in values]
+    before = [_copied(a) for a in values]
 
     y, cache = forward(*values)
     y = np.asarray(y)
-    again = np.asarray(forward(*values)[0])
     if not np.isfinite(y).all():
         raise ValueError(f"{title}: the output is not finite; choose inputs where it is")
-    if not np.array_equal(y, again):
+    if not np.array_equal(y, forward(*(_copied(a) for a in before))[0]):
         raise ValueError(f"{title}: two equal calls differ; fix what is random in it by a key")
     dy = rng.standard_normal(y.shape)
-    _decoy(forward, backward, values, dy, rng)
-    returned = backward(dy.copy(), cache)
+    _decoy(forward, backward, before, dy, rng)
+    upstream = dy.copy()
+    returned = backward(upstream, cache)
     gradients = _in_order(returned, len(values), floating)
     if gradients is None:
         note = f"backward returned {len(returned)} gradients for {len(floating)} inputs"
         return Report(title, [Row("all", "contract", np.inf, 0.0, note=note)])
 
     rows = [
-        Row(labels[k], "contract", np.inf, 0.0, note="input was changed")
-        for k in floating
-        if not np.array_equal(values[k], before[k])
+        Row(label, "contract", np.inf, 0.0, note=f"{what} was changed")
+        for label, what, now, then in [
+            *((labels[k], "input", values[k], before[k]) for k in floating),
+            ("dy", "upstream gradient", upstream, dy),
+        ]
+        if not np.array_equal(now, then)
     ]
     for k in floating:
         if gradients[k] is None:
@@ -191,6 +194,10 @@ def _widen(a: Any) -> Any:
 
 def _is_float(a: Any) -> bool:
     return isinstance(a, np.ndarray) and a.dtype.kind == "f"
+
+
+def _copied(a: Any) -> Any:
+    return a.copy() if isinstance(a, np.ndarray) else a
 
 
 def _names(forward: Callable[..., Any], count: int) -> list[str]:

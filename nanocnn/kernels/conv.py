@@ -93,7 +93,6 @@ def conv2d_backward_weight(dy, x, w_shape, stride, padding, dilation, groups):
     """(C3): for each tap and channel, the sum over all pixels of x times dy."""
     kh, kw, depth, f = w_shape
     g = geometry(x.shape, w_shape, *dy.shape[1:3], stride, padding, dilation, groups)
-    plan = backward_weight_plan(g, TILE_ROWS)
     columns = f // groups
     panel = panel_width(x.itemsize)
     panels = -(-columns // panel)
@@ -103,6 +102,7 @@ def conv2d_backward_weight(dy, x, w_shape, stride, padding, dilation, groups):
     if size * x.itemsize > PART_BYTES:
         parts, panel_items = 1, groups * panels
         row_items = -(-MIN_ITEMS // panel_items)
+    plan = backward_weight_plan(g, TILE_ROWS, row_items)
     partial = memory.empty((parts, size), x.dtype)
     start = ZERO if plan.complete and plan.lines >= parts else ACCUMULATE
     if start == ACCUMULATE:

@@ -18,6 +18,14 @@ GELU_CUBIC = 0.044715
 
 
 @kernel
+def sigmoid(v):
+    """Return 1 / (1 + exp(-v)) from exp(-|v|), which cannot overflow."""
+    e = math.exp(-abs(v))
+    rest = 1 / (1 + e)
+    return rest if v >= 0 else e * rest
+
+
+@kernel
 def _activate(first, last, x, y, which, slope):
     """y = activation(x), blocks of elements; `slope` is leaky relu's."""
     for e in range(first * BLOCK, min(last * BLOCK, x.size)):
@@ -27,7 +35,7 @@ def _activate(first, last, x, y, which, slope):
         elif which == LEAKY_RELU:
             y[U(e)] = slope * v if v < 0 else v
         elif which == SIGMOID:
-            y[U(e)] = 1 / (1 + math.exp(-v))
+            y[U(e)] = sigmoid(v)
         elif which == TANH:
             y[U(e)] = math.tanh(v)
         else:
@@ -37,12 +45,13 @@ def _activate(first, last, x, y, which, slope):
 @kernel
 def _slopes(first, last, dy, v, dx, which, slope):
     """dx = dy * activation', from v: the output y, or for leaky relu and gelu the input x."""
+    zero = dy.dtype.type(0)
     for e in range(first * BLOCK, min(last * BLOCK, dy.size)):
         s = v[U(e)]
         if which == RELU:
-            dx[U(e)] = dy[U(e)] if s > 0 else 0
+            dx[U(e)] = zero if s <= 0 else dy[U(e)]
         elif which == LEAKY_RELU:
-            dx[U(e)] = dy[U(e)] if s > 0 else slope * dy[U(e)]
+            dx[U(e)] = slope * dy[U(e)] if s <= 0 else dy[U(e)]
         elif which == SIGMOID:
             dx[U(e)] = dy[U(e)] * s * (1 - s)
         elif which == TANH:
@@ -57,6 +66,7 @@ def _slopes(first, last, dy, v, dx, which, slope):
 def _slopes_and_sums(first, last, dy, y, dz, which, channels, parts, sums):
     """Do `_slopes` and add up dz over the pixels of each part in float64, in one pass."""
     pixels = dy.size // channels
+    zero = dy.dtype.type(0)
     for part in range(first, last):
         total = sums[part]
         for pixel in range(part * pixels // parts, (part + 1) * pixels // parts):
@@ -64,7 +74,7 @@ def _slopes_and_sums(first, last, dy, y, dz, which, channels, parts, sums):
                 e = pixel * channels + f
                 s = y[U(e)]
                 if which == RELU:
-                    g = dy[U(e)] if s > 0 else dy[U(e)] * 0
+                    g = zero if s <= 0 else dy[U(e)]
                 elif which == SIGMOID:
                     g = dy[U(e)] * s * (1 - s)
                 else:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 
 def flatten_forward(x):
     """(F1)."""
-    return x.reshape(x.shape[0], -1)
+    return x.reshape(x.shape[0], math.prod(x.shape[1:]))
 
 
 def flatten_backward(dy, x_shape):

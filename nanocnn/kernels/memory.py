@@ -14,8 +14,9 @@ Nothing is ever handed out while an array on it lives. Contents are whatever was
 from __future__ import annotations
 
 import math
+import os
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 
 import numpy as np
 
@@ -29,13 +30,14 @@ class _Shelves:
     """Free blocks by size, the least recently returned ones dropped first."""
 
     def __init__(self) -> None:
-        # Re-entrant, since the garbage collector may run a finalizer while the lock is held.
-        self.lock = threading.RLock()
+        self.lock = threading.Lock()
+        self.returned: deque[np.ndarray] = deque()  # not yet sorted in
         self.free: OrderedDict[int, tuple[int, np.ndarray]] = OrderedDict()
         self.bytes = 0
 
     def take(self, size: int) -> np.ndarray | None:
         with self.lock:
+            self._sort_in()
             fitting = [(n, key) for key, (n, _) in self.free.items() if size <= n <= size * 5 // 4]
             if not fitting:
                 return None
@@ -44,20 +46,36 @@ class _Shelves:
             return self.free.pop(key)[1]
 
     def put(self, block: np.ndarray) -> None:
-        with self.lock:
+        """Take a block back. The garbage collector may call this in the middle of `take`.
+
+        So the shelves are changed only by the holder of the lock, and nobody waits for it here.
+        """
+        self.returned.append(block)
+        if self.lock.acquire(blocking=False):
+            try:
+                self._sort_in()
+            finally:
+                self.lock.release()
+
+    def _sort_in(self) -> None:
+        while self.returned:
+            block = self.returned.popleft()
             self.free[id(block)] = (block.nbytes, block)
             self.bytes += block.nbytes
-            while self.bytes > CAP:
-                _, (n, _) = self.free.popitem(last=False)
-                self.bytes -= n
+        while self.bytes > CAP:
+            _, (n, _) = self.free.popitem(last=False)
+            self.bytes -= n
 
     def clear(self) -> None:
         with self.lock:
+            self.returned.clear()
             self.free.clear()
             self.bytes = 0
 
 
 _shelves = _Shelves()
+if hasattr(os, "register_at_fork"):  # another thread may hold the lock at that moment, for ever
+    os.register_at_fork(after_in_child=_shelves.__init__)
 
 
 class _Owner:

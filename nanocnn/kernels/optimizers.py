@@ -48,6 +48,9 @@ def _run(kernel, p, arrays, flags_and_numbers):
     numbers = tuple(
         value if isinstance(value, bool) else p.dtype.type(value) for value in flags_and_numbers
     )
+    for a in (p, *arrays[1:]):
+        if not (a.flags.writeable and a.flags.c_contiguous):
+            raise ValueError("a parameter and its state must be writeable and contiguous in memory")
     flat = tuple(memory.flat(a) for a in (p, *arrays))
     seconds = (2 + len(arrays)) * p.nbytes / threads.BYTES_PER_SECOND
     threads.run(kernel, -(-p.size // BLOCK), (*flat, *numbers), seconds)

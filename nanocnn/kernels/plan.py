@@ -19,6 +19,7 @@ nothing is multiplied by inserted zeros.
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -160,21 +161,16 @@ def make_plan(
 
     Parameters
     ----------
-    source, target : Layout
-        Of the array that is read and the one that is written.
-    depth : int
-        Channels per tap that are summed over.
-    panels : int
-        Over all groups.
-    panel_bytes : int
-        Of one row of a panel.
-    b_step : int
-        Elements from one row of a panel to the next.
+    source, target : Layout, of the array that is read and the one that is written
+    depth : int, channels per tap that are summed over
+    panels : int, over all groups
+    panel_bytes : int, of one row of a panel
+    b_step : int, elements from one row of a panel to the next
     """
     n, kernel_w = g.n, g.kw
     merge = g.groups == 1  # then neighbouring taps are neighbours in memory, and join
     rectangles, all_chunks, all_segments, items = [], [], [], []
-    grid = [(rows, cols) for rows in row_runs for cols in col_runs]
+    grid = list(product(row_runs, col_runs))
     blocks = sum(-(-n * rows.count * cols.count // BLOCK_PIXELS) for rows, cols in grid)
     per_item = panels if blocks >= MIN_ITEMS else max(1, panels * blocks // MIN_ITEMS)
     for rows, cols in grid:
@@ -200,13 +196,8 @@ def make_plan(
                 *(first_chunk, len(all_chunks)),
             )
         )
-
-    def table(rows, width):
-        return np.array(rows, np.int64).reshape(len(rows), width)
-
-    return Plan(
-        table(rectangles, 12), table(all_chunks, 2), table(all_segments, 3), table(items, 5)
-    )
+    tables = ((rectangles, 12), (all_chunks, 2), (all_segments, 3), (items, 5))
+    return Plan(*(np.array(rows, np.int64).reshape(len(rows), width) for rows, width in tables))
 
 
 def axis_runs(g: Geometry, backward: bool) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
@@ -246,7 +237,7 @@ def backward_input_plan(g: Geometry, panel: int, itemsize: int) -> Plan:
 class SumPlan(NamedTuple):
     """The tables of `product.outer_product`, all int64."""
 
-    rectangles: np.ndarray  # (., 12), see there
+    rectangles: np.ndarray  # (., 13), see there
     rows: np.ndarray  # per row of the result: where it starts in x ...
     out: np.ndarray  # ... and where it goes in dw
     lines: int  # of the first rectangle, over all images
@@ -254,47 +245,54 @@ class SumPlan(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def backward_weight_plan(g: Geometry, tile_rows: int) -> SumPlan:
+def backward_weight_plan(g: Geometry, tile_rows: int, row_items: int) -> SumPlan:
     """Return the tables of the filters' gradient: x and dy are read, dw is written.
 
     A row of the result is one tap and one channel. Within a rectangle of output pixels all taps in
     sight see all pixels, so the rectangles' contributions are plain sums; a line runs along the
     longer side, so that a border of one column is a line too and not many single pixels.
+
+    The rows of dw are shared out to `row_items` work items, and a rectangle is listed once for
+    each of them: no row is ever added to by two items.
     """
-    rectangles, sources, targets, n_rows = [], [], [], 0
+    rectangles, sources, targets, n_rows, pairs = [], [], [], 0, 0
     depth = g.c // g.groups
-    row_runs, col_runs = axis_runs(g, backward=False)
-    for rows in row_runs:
-        for cols in col_runs:
-            if not (rows.taps and cols.taps):
+    tiles = -(-g.kh * g.kw * depth // tile_rows)
+    bounds = [v * tiles // row_items * tile_rows for v in range(row_items + 1)]
+    for rows, cols in product(*axis_runs(g, backward=False)):
+        if not (rows.taps and cols.taps):
+            continue
+        pairs += 1
+        places = [(h * g.w + w) * g.c for _, h in rows.taps for _, w in cols.taps]
+        taps = [u * g.kw + v for u, _ in rows.taps for v, _ in cols.taps]
+        source = np.add.outer(places, np.arange(depth)).reshape(-1)
+        target = np.add.outer(np.multiply(taps, depth), np.arange(depth)).reshape(-1)
+        x_steps = rows.source_step * g.w * g.c, cols.source_step * g.c
+        y_steps = rows.step * g.ow * g.f, cols.step * g.f
+        along_row = cols.count >= rows.count
+        lines, length = (rows.count, cols.count) if along_row else (cols.count, rows.count)
+        outer, inner = (0, 1) if along_row else (1, 0)
+        y0 = (rows.first * g.ow + cols.first) * g.f
+        for v in range(row_items):
+            mine = slice(*np.searchsorted(target, bounds[v : v + 2]))
+            count = mine.stop - mine.start
+            if not count:
                 continue
-            places = [(h * g.w + w) * g.c for _, h in rows.taps for _, w in cols.taps]
-            taps = [u * g.kw + v for u, _ in rows.taps for v, _ in cols.taps]
-            tile_filler = -len(taps) * depth % tile_rows  # a last tile repeats the last row
-            channel = np.arange(depth)
-            sources.append(np.add.outer(places, channel).reshape(-1))
-            targets.append((np.add.outer(np.multiply(taps, depth), channel) * g.f).reshape(-1))
-            for table in (sources, targets):
-                table[-1] = np.pad(table[-1], (0, tile_filler), mode="edge")
-            first, last = n_rows, n_rows + len(taps) * depth
-            n_rows = last + tile_filler
-            x_steps = rows.source_step * g.w * g.c, cols.source_step * g.c
-            y_steps = rows.step * g.ow * g.f, cols.step * g.f
-            along_row = cols.count >= rows.count
-            lines, length = (rows.count, cols.count) if along_row else (cols.count, rows.count)
-            outer, inner = (0, 1) if along_row else (1, 0)
-            y0 = (rows.first * g.ow + cols.first) * g.f
+            filler = (0, -count % tile_rows)  # a last tile repeats the last row
+            sources.append(np.pad(source[mine], filler, mode="edge"))
+            targets.append(np.pad(target[mine] * g.f, filler, mode="edge"))
             rectangles.append(
                 (
-                    *(first, last, lines, length),
+                    *(n_rows, n_rows + count, lines, length),
                     *(0, g.h * g.w * g.c, x_steps[outer], x_steps[inner]),
-                    *(y0, g.oh * g.ow * g.f, y_steps[outer], y_steps[inner]),
+                    *(y0, g.oh * g.ow * g.f, y_steps[outer], y_steps[inner], v),
                 )
             )
+            n_rows += len(sources[-1])
     return SumPlan(
-        np.array(rectangles, np.int64).reshape(len(rectangles), 12),
+        np.array(rectangles, np.int64).reshape(len(rectangles), 13),
         np.concatenate(sources or [[]]).astype(np.int64),
         np.concatenate(targets or [[]]).astype(np.int64),
         g.n * rectangles[0][2] if rectangles else 0,
-        len(rectangles) == 1 and rectangles[0][1] == g.kh * g.kw * depth,
+        pairs == 1 and len(taps) == g.kh * g.kw,
     )

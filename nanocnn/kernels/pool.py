@@ -29,6 +29,9 @@ def _max_forward(first, last, x, y, winner, h, w, c, oh, ow, kh, kw, sh, sw, top
         u_first, u_last = max(0, top - i * sh), min(kh, h + top - i * sh)
         for j in range(ow):
             v_first, v_last = max(0, left - j * sw), min(kw, w + left - j * sw)
+            if u_first >= u_last or v_first >= v_last:  # no pixel, padding alone
+                best[:] = -np.inf
+                won_by[:] = 0
             for u in range(u_first, u_last):
                 for v in range(v_first, v_last):
                     a = ((n * h + i * sh + u - top) * w + j * sw + v - left) * c
@@ -90,7 +93,7 @@ def _average_forward(first, last, x, y, h, w, c, oh, ow, kh, kw, sh, sw, top, le
                     a = ((n * h + i * sh + u - top) * w + j * sw + v - left) * c
                     for f in range(c):
                         sums[f] += x[U(a + f)]
-            scale = 1 / ((u_last - u_first) * (v_last - v_first))
+            scale = 1 / max(1, (u_last - u_first) * (v_last - v_first))
             for f in range(c):
                 y[U((t * ow + j) * c + f)] = sums[f] * scale
 
@@ -172,7 +175,8 @@ def average_pool2d_backward(dy, x_shape, window, stride, padding):
 def global_average_pool2d_forward(x):
     """(P5): one window as large as the image."""
     whole = x.shape[1:3]
-    return average_pool2d_forward(x, whole, (1, 1), ((0, 0), (0, 0))).reshape(len(x), -1)
+    y = average_pool2d_forward(x, whole, (1, 1), ((0, 0), (0, 0)))
+    return y.reshape(x.shape[0], x.shape[3])
 
 
 def global_average_pool2d_backward(dy, x_shape):

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from .elementwise import RELU, SIGMOID
+from .elementwise import RELU, SIGMOID, sigmoid
 from .jit import TILE_ROWS, U, kernel
 from .microkernel import ACCUMULATE, BIAS, ZERO, tile_product
 
@@ -94,7 +94,7 @@ def gather_product(first, last, A, B, b_panel, b_step, bias, has_bias, C, rectan
                 for p in range(count):
                     for f in range(out[p] + c0, out[p] + c0 + there):
                         if activation == SIGMOID:
-                            C[f] = 1 / (1 + math.exp(-C[f]))
+                            C[f] = sigmoid(C[f])
                         else:
                             C[f] = math.tanh(C[f])
 
@@ -106,7 +106,8 @@ def outer_product(first, last, A, B, C, rectangles, rows, out, n, groups, depth,
     """C[row, column] = sum over pixels of A[row, pixel] * B[pixel, column].
 
     A rectangle gives (first row, behind the last row, lines per image, pixels per line; A: start,
-    image, line, pixel step; B: likewise). Rows come from the tables `rows` (in A) and `out` (in C).
+    image, line, pixel step; B: likewise; item that owns these rows). Rows come from the tables
+    `rows` (in A) and `out` (in C).
 
     A work item is a part of the sum, some of the panels and some of the rows. Each part has its
     own C, `part_size` apart; with one part, the sum is complete. `first_start` is ACCUMULATE where
@@ -122,9 +123,9 @@ def outer_product(first, last, A, B, C, rectangles, rows, out, n, groups, depth,
         q_first = u * all_panels // panel_items
         q_last = (u + 1) * all_panels // panel_items
         for r in range(rectangles.shape[0]):
-            tiles = (rectangles[r, 1] - rectangles[r, 0] + TILE_ROWS - 1) // TILE_ROWS
-            row_first = rectangles[r, 0] + v * tiles // row_items * TILE_ROWS
-            row_last = rectangles[r, 0] + (v + 1) * tiles // row_items * TILE_ROWS
+            if rectangles[r, 12] != v:
+                continue
+            row_first, row_last = rectangles[r, 0], rectangles[r, 1]
             per_image, length = rectangles[r, 2], rectangles[r, 3]
             start = first_start
             lines = n * per_image

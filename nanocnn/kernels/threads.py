@@ -14,6 +14,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
+from .jit import JIT
+
 # A hand-off to another thread costs about 0.13 ms: less work than this is done at once, here.
 INLINE_SECONDS = 3e-4
 FLOPS_PER_SECOND = 5e10  # a cautious guess for one core; it decides only whether threads are used
@@ -40,7 +42,7 @@ def _cgroup_limit() -> float:
 def _default_threads() -> int:
     forced = os.environ.get("NANOCNN_NUM_THREADS")
     if forced is not None:
-        if not forced.isdigit() or int(forced) < 1:
+        if not forced.isdecimal() or int(forced) < 1:
             raise ValueError(f"NANOCNN_NUM_THREADS is {forced!r}; it must be a whole number from 1")
         return int(forced)
     try:
@@ -97,7 +99,8 @@ def run(kernel: Callable[..., None], n_items: int, args: tuple, seconds: float) 
     seconds : float
         A guess at the work's length on one thread; short work is not worth a hand-off.
     """
-    threads = min(get_num_threads(), n_items)
+    # Without the JIT the interpreter lock lets one thread run at a time anyway.
+    threads = min(get_num_threads(), n_items) if JIT else 1
     if threads < 2 or seconds < INLINE_SECONDS or getattr(_inside, "worker", False):
         if n_items:
             kernel(0, n_items, *args)

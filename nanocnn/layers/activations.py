@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, final
+
+import numpy as np
 
 from .. import ops
 from ..ops._fused import FUSED
@@ -90,7 +93,9 @@ class LeakyReLU(_Activation):
 
     def __init__(self, slope: float = 0.01, *, name: str | None = None) -> None:
         super().__init__(name=name)
-        self.slope = slope
+        if not isinstance(slope, (int, float, np.floating)) or not 0 <= slope < math.inf:
+            raise ValueError(f"LeakyReLU: slope must be a finite number from 0, got {slope!r}")
+        self.slope = float(slope)
 
     def forward(self, x: Array, *, training: bool = False, rng: Rng = None) -> tuple[Array, Any]:
         return ops.leaky_relu_forward(x, self.slope)

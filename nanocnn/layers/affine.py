@@ -25,19 +25,23 @@ class Affine(Layer):
     """Abstract: y = activation(op(x, w) + b), with w and b learnt."""
 
     def __init__(
-        self, activation: str | None, use_bias: bool, initializer: str, name: str | None
+        self,
+        activation: str | None,
+        use_bias: bool,
+        initializer: str | initializers.Initializer,
+        name: str | None,
     ) -> None:
         super().__init__(name=name)
         check_activation(activation)
-        initializers.get(initializer)
+        self._initialize = initializers.get(initializer)
         self.activation = activation
         self.use_bias = bool(use_bias)
-        self.initializer = initializer
+        self.initializer = getattr(self._initialize, "__name__", str(initializer))
 
     def _create(self, w_shape: Shape, rng: np.random.Generator) -> None:
         """Draw the weights, unless they are there already: then they must fit."""
         if not self.params:
-            params = {"w": initializers.get(self.initializer)(w_shape, rng, self.dtype)}
+            params = {"w": self._initialize(w_shape, rng, self.dtype)}
             if self.use_bias:
                 params["b"] = np.zeros(w_shape[-1], self.dtype)
             self.params = params
@@ -48,6 +52,8 @@ class Affine(Layer):
                 f"{self.label} has parameters of shapes {found}, this input needs {shapes}; a "
                 "layer can be used twice only on inputs with the same channels"
             )
+        if list(found) != list(shapes):  # in one order: sums over all parameters keep their bits
+            self.params = {key: self.params[key] for key in shapes}
 
     def _op_forward(self, x: Array, activation: str | None) -> tuple[Array, Any]:
         raise NotImplementedError

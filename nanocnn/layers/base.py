@@ -59,9 +59,17 @@ class Layer:
             raise ValueError(f"a layer's name must be a text without a dot, got {name!r}")
         self.name = name
         self.dtype = "float32"
-        self.trainable = True
         self._params: dict[str, Array] = {}
         self._state: dict[str, Array] = {}
+        self._flags = {"trainable": True}  # in a dict, which copies that share parameters share too
+
+    @property
+    def trainable(self) -> bool:
+        return self._flags["trainable"]
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._flags["trainable"] = bool(value)
 
     @property
     def params(self) -> dict[str, Array]:

@@ -9,6 +9,7 @@ from typing import Any, final
 import numpy as np
 
 from .. import ops
+from ..initializers import Initializer
 from ..ops._checks import output_size, pair, resolve_padding
 from .affine import Affine, check_count
 from .base import Array, Shape
@@ -30,7 +31,7 @@ class Conv2D(Affine):
     activation : str, optional
         "relu", "leaky_relu", "sigmoid", "tanh", "gelu" or "softmax".
     use_bias : bool
-    initializer : str
+    initializer : str or function `(shape, rng, dtype) -> array`
         Of the filters, see `nanocnn.initializers`; the bias starts at zero.
     name : str, optional
 
@@ -57,7 +58,7 @@ class Conv2D(Affine):
         groups: int = 1,
         activation: str | None = None,
         use_bias: bool = True,
-        initializer: str = "glorot_uniform",
+        initializer: str | Initializer = "glorot_uniform",
         name: str | None = None,
     ) -> None:
         super().__init__(activation, use_bias, initializer, name)

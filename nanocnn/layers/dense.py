@@ -7,6 +7,7 @@ from typing import Any, final
 import numpy as np
 
 from .. import ops
+from ..initializers import Initializer
 from .affine import Affine, check_count
 from .base import Array, Shape
 
@@ -22,7 +23,7 @@ class Dense(Affine):
     activation : str, optional
         "relu", "leaky_relu", "sigmoid", "tanh", "gelu" or "softmax".
     use_bias : bool
-    initializer : str
+    initializer : str or function `(shape, rng, dtype) -> array`
         Of the weights, see `nanocnn.initializers`; the bias starts at zero.
     name : str, optional
 
@@ -37,7 +38,7 @@ class Dense(Affine):
         *,
         activation: str | None = None,
         use_bias: bool = True,
-        initializer: str = "glorot_uniform",
+        initializer: str | Initializer = "glorot_uniform",
         name: str | None = None,
     ) -> None:
         super().__init__(activation, use_bias, initializer, name)

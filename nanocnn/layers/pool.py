@@ -28,7 +28,12 @@ class _Pool2D(Layer):
         self.window = pair(f"{what}: window", window)
         self.stride = self.window if stride is None else pair(f"{what}: stride", stride)
         self.padding = padding
-        resolve_padding(padding, (1, 1), self.window, self.stride)
+        around = resolve_padding(padding, (1, 1), self.window, self.stride)
+        if any(max(p) >= k for p, k in zip(around, self.window, strict=True)):
+            raise ValueError(
+                f"{what}: padding must be smaller than the window {self.window}, got {padding!r}; "
+                "a window would hold no pixel at all"
+            )
 
     def build(self, input_shape: Shape, rng: np.random.Generator) -> Shape:
         if len(input_shape) != 3:

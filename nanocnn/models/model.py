@@ -17,6 +17,21 @@ from ..training.history import History
 from ..training.objective import Loss, Metric, Objective, make_objective
 
 
+def check_seed(seed: int) -> int:
+    """Return the seed as an int, or raise ValueError."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise ValueError(f"seed must be a whole number from 0, got {seed!r}")
+    return int(seed)
+
+
+def _callbacks(given: Any) -> tuple[Callback, ...]:
+    callbacks = tuple(given) if isinstance(given, Iterable) else (given,)
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            raise TypeError(f"callbacks must be nanocnn.Callback objects, got {callback!r}")
+    return callbacks
+
+
 class Model(Layer):
     """A layer with the Keras verbs. `Sequential` is the model to use; this is what it adds.
 
@@ -32,10 +47,8 @@ class Model(Layer):
         super().__init__(name=name)
         if dtype not in ("float32", "float64"):
             raise ValueError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
-        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-            raise ValueError(f"seed must be a whole number from 0, got {seed!r}")
         self.dtype = dtype
-        self.seed = int(seed)
+        self.seed = check_seed(seed)
         self.input_shape: Shape | None = None
         self.output_shape: Shape | None = None
         self.optimizer: Optimizer | None = None
@@ -131,6 +144,7 @@ class Model(Layer):
             If the loss or a gradient is NaN or infinite; the message tells the batch, and the
             parameters are as they were before it.
         """
+        seed = self.seed if seed is None else check_seed(seed)
         return loop.fit(
             self,
             x,
@@ -140,8 +154,8 @@ class Model(Layer):
             validation_data=validation_data,
             objective=self.objective(class_weight, label_smoothing),
             shuffle=shuffle,
-            callbacks=tuple(callbacks),
-            seed=self.seed if seed is None else seed,
+            callbacks=_callbacks(callbacks),
+            seed=seed,
             verbose=verbose,
         )
 

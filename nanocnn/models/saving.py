@@ -3,9 +3,9 @@
     __metadata__["nanocnn"] = {"format": 1, "model": ..., "compile": ...}
     tensors                 = "params/<layer>.<name>", "state/<layer>.<name>"
 
-Nothing in a file is ever executed: no pickle, and a class is found by its name among the layers of
-this package and the `custom_objects` that the caller gives. Everything is read and checked before
-anything is changed. A file of format 1 loads in all later versions.
+Nothing in a file is ever executed: there is no pickle, and classes are found by name, see
+`nanocnn.models.architecture`. Everything is read and checked before anything is changed. A file of
+format 1 loads in all later versions.
 """
 
 from __future__ import annotations
@@ -21,11 +21,9 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
-from .. import layers as _layers
-from .. import optimizers
-from ..layers.affine import Affine
-from ..layers.base import Array, Layer
-from ..optimizers import Optimizer
+from .. import losses, optimizers
+from ..layers.base import Array
+from .architecture import Maker, describe, hand_out
 from .model import Model
 from .sequential import Sequential
 
@@ -37,26 +35,19 @@ class ModelFileError(ValueError):
     """A model file is damaged, not one of ours, or does not fit."""
 
 
-def _describe(layer: Layer, seen: dict[int, str]) -> dict[str, Any]:
-    """Return class and arguments; a layer that stands in the model before is told by its name."""
-    if id(layer) in seen:
-        return {"same_as": seen[id(layer)]}
-    seen[id(layer)] = str(layer.name)
-    described = {"class": type(layer).__name__, "config": layer.get_config()}
-    if not layer.trainable:
-        described["frozen"] = True
-    if isinstance(layer, Sequential):
-        described["layers"] = [_describe(part, seen) for part in layer.layers]
-    return described
-
-
-def _compiled(model: Model) -> dict[str, Any]:
-    loss = model.loss if isinstance(model.loss, str) or model.loss is None else model.loss.__name__
-    optimizer: Optimizer | None = model.optimizer
+def _compiled(model: Model) -> dict[str, Any] | None:
+    """Return what `compile` stored, by name; your own functions are listed under "custom"."""
+    if model.loss is None or model.optimizer is None:
+        return None
+    given = (model.loss, *model.metrics)
+    names = [f if isinstance(f, str) else getattr(f, "__name__", type(f).__name__) for f in given]
+    ours = [isinstance(f, str) or getattr(losses, name, None) is f
+            for f, name in zip(given, names, strict=True)]  # fmt: skip
     return {
-        "optimizer": optimizer.get_config() if optimizer is not None else None,
-        "loss": loss,
-        "metrics": [m if isinstance(m, str) else m.__name__ for m in model.metrics],
+        "optimizer": model.optimizer.get_config(),
+        "loss": names[0],
+        "metrics": names[1:],
+        "custom": [name for name, known in zip(names, ours, strict=True) if not known],
     }
 
 
@@ -64,15 +55,21 @@ def save(model: Model, path: Path_) -> None:
     """Write the model; a file that is there already stays whole if writing fails."""
     if model.input_shape is None:
         raise ValueError("the model is not built, so there is nothing to save; give it data first")
-    about = {"format": FORMAT, "model": _describe(model, {}), "compile": _compiled(model)}
-    tensors = {f"params/{name}": np.ascontiguousarray(p) for name, p in model.params.items()}
-    tensors |= {f"state/{name}": np.ascontiguousarray(s) for name, s in model.state.items()}
+    target = Path(path)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(
+            f"no folder {target.parent} to save {target.name} in; make it first"
+        )
+    about = {"format": FORMAT, "model": describe(model), "compile": _compiled(model)}
+    tensors = {f"params/{name}": np.asarray(p, order="C") for name, p in model.params.items()}
+    tensors |= {f"state/{name}": np.asarray(s, order="C") for name, s in model.state.items()}
     try:
         text = json.dumps(about)
     except TypeError as error:
-        raise TypeError(f"get_config of a layer returned what JSON cannot hold: {error}") from None
+        raise TypeError(
+            f"get_config of a layer or optimizer returned what JSON cannot hold: {error}"
+        ) from None
     data = to_bytes(tensors, metadata={"nanocnn": text})
-    target = Path(path)
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -117,50 +114,6 @@ def _read(path: Path_) -> tuple[dict[str, Any], dict[str, Array]]:
     return about, tensors
 
 
-def _known(custom_objects: Mapping[str, type[Layer]] | None) -> dict[str, Any]:
-    known: dict[str, Any] = {name: getattr(_layers, name) for name in _layers.__all__}
-    return {**known, "Sequential": Sequential, **(custom_objects or {})}
-
-
-def _make(about: Any, known: Mapping[str, Any], made: dict[str, Layer]) -> Layer:
-    """Build a layer from what `_describe` wrote; raise ValueError for anything else."""
-    if not isinstance(about, dict):
-        raise ValueError(f"expected the description of a layer, found {about!r:.40}")
-    if "same_as" in about:
-        return made[about["same_as"]]
-    if about.get("class") not in known:
-        raise ValueError(
-            f"it needs the layer class {about.get('class')!r:.80}; "
-            "pass custom_objects={'TheClass': TheClass}"
-        )
-    kind, config = known[about["class"]], dict(about["config"])
-    if kind is Sequential:
-        config.pop("input_shape", None)
-        config["layers"] = [_make(part, known, made) for part in about["layers"]]
-    layer: Layer = kind(**{k: _tuples(v) for k, v in config.items()})
-    if about.get("frozen"):
-        layer.freeze() if not isinstance(layer, Sequential) else None
-    made[str(layer.name)] = layer
-    return layer
-
-
-def _tuples(value: Any) -> Any:
-    """JSON has no tuples: turn lists of numbers back into them."""
-    if isinstance(value, list) and not any(isinstance(v, Layer) for v in value):
-        return tuple(_tuples(v) for v in value)
-    return value
-
-
-def _without_parameters(layer: Layer) -> list[str]:
-    """Names of layers that the file should have given weights but has not.
-
-    They would draw new ones, of whatever size the file asks for.
-    """
-    if isinstance(layer, Sequential):
-        return [name for part in layer.layers for name in _without_parameters(part)]
-    return [str(layer.name)] if isinstance(layer, Affine) and not layer.params else []
-
-
 def _fitting(
     name: str,
     wanted: Mapping[str, Array],
@@ -189,19 +142,24 @@ def _fitting(
     return {key: found[key] for key in wanted}
 
 
-def load(path: Path_, *, custom_objects: Mapping[str, type[Layer]] | None = None) -> Sequential:
+def load(
+    path: Path_, *, custom_objects: Mapping[str, Any] | None = None, compile: bool = True
+) -> Sequential:
     """Read a model that `model.save` wrote.
 
     Parameters
     ----------
     path : str or path
     custom_objects : dict of str to class or function, optional
-        Your own layers, and your own loss and metrics, by the names they were saved under.
+        Your own layers, loss, metrics, optimizer and initializers, by the names they were saved
+        under.
+    compile : bool
+        Restore what the model was compiled with. Without, your own loss and metrics are not needed.
 
     Returns
     -------
     Sequential
-        Built, with its parameters, and compiled if it was, as far as names are known.
+        Built, with its parameters, and compiled if it was.
 
     Raises
     ------
@@ -213,36 +171,46 @@ def load(path: Path_, *, custom_objects: Mapping[str, type[Layer]] | None = None
     name = os.fspath(path)
     about, tensors = _read(path)
     try:
-        model = _make(about["model"], _known(custom_objects), {})
+        model = Maker(custom_objects or {}).make(about["model"])
         if not isinstance(model, Sequential):
             raise ValueError("its outermost layer is no Sequential")
-        shape = tuple(int(n) for n in about["model"]["config"]["input_shape"])
-        # Parameters first: `build` then checks their shapes and draws none.
-        model.params = {k[7:]: v for k, v in tensors.items() if k.startswith("params/")}
-        if missing := _without_parameters(model):
-            raise ValueError(f"parameters are missing: {', '.join(missing[:5])}")
-        model.build(shape, np.random.default_rng(0))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ModelFileError(f"{name} cannot be rebuilt: {error}") from None
+        hand_out(model, {k[7:]: v for k, v in tensors.items() if k.startswith("params/")})
+        model.build(about["model"]["config"].get("input_shape"), np.random.default_rng(0))
+    except Exception as error:  # whatever a layer's own code says to what a file contains
+        raise ModelFileError(f"{name} cannot be rebuilt: {_one_line(error)}") from None
     params = _fitting(name, model.params, tensors, "params", model.dtype)
     state = _fitting(name, model.state, tensors, "state")
     model.params, model.state = params, state
-    _recompile(name, model, about.get("compile"), custom_objects or {})
+    if compile and about.get("compile") is not None:
+        _recompile(name, model, about["compile"], custom_objects or {})
     return model
 
 
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text[:300] if isinstance(error, ValueError) else f"{type(error).__name__}: {text[:300]}"
+
+
 def _recompile(name: str, model: Model, about: Any, custom: Mapping[str, Any]) -> None:
-    """Restore what `compile` stored; functions of the user's come from `custom`."""
+    """Restore what `compile` stored; what is the user's own comes from `custom`."""
     try:
-        if not about or about["loss"] is None:
-            return
-        loss = custom.get(about["loss"], about["loss"])
-        metrics = [custom.get(m, m) for m in about["metrics"]]
-        model.compile(optimizers.get(about["optimizer"]), loss, metrics)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        for needed in about["custom"]:
+            if needed not in custom:
+                raise ValueError(f"{needed!r:.80} is a function of your own")
+        loss, *metrics = (custom.get(f, f) for f in (about["loss"], *about["metrics"]))
+        optimizer = dict(about["optimizer"])
+        if optimizer.get("name") in custom:
+            kind = custom[optimizer.pop("name")]
+            if not (isinstance(kind, type) and hasattr(kind, "step")):
+                raise TypeError(f"{kind!r:.80} is no optimizer class")
+            chosen = kind(**optimizer)
+        else:
+            chosen = optimizers.get(optimizer)
+        model.compile(chosen, loss, metrics)
+    except Exception as error:  # anything may stand in a damaged file
         raise ModelFileError(
-            f"{name}: what it was compiled with cannot be restored: {error}; pass your own loss "
-            "and metrics as custom_objects={'name': function}"
+            f"{name}: what it was compiled with cannot be restored: {_one_line(error)}; pass your "
+            "own functions as custom_objects={'name': function}, or load with compile=False"
         ) from None
 
 

@@ -44,6 +44,49 @@ def name_layers(layers: Sequence[Layer]) -> None:
             )
 
 
+def build_once(layer: Layer, input_shape: Shape, rng: np.random.Generator) -> Shape:
+    """Build a layer, but let parameters and state that are there already keep their values.
+
+    A layer's own `build` may simply create them: it is asked for shapes again later on, when the
+    layer has learnt something.
+    """
+    kept, state = dict(layer.params), dict(layer.state)
+    shape = layer.build(input_shape, rng)
+    for what, old in (("params", kept), ("state", state)):
+        new = getattr(layer, what)
+        if any(new.get(key) is not value for key, value in old.items()):
+            found = {key: value.shape for key, value in old.items()}
+            needed = {key: value.shape for key, value in new.items()}
+            if found != {key: needed.get(key) for key in found}:
+                raise ValueError(
+                    f"{layer.label} has {what} of shapes {found}, this input needs {needed}"
+                )
+            setattr(layer, what, {**new, **old})
+    return shape
+
+
+def output_shape_of(layer: Layer, input_shape: Shape) -> Shape:
+    """Return the output's shape of a layer that is built, and change nothing."""
+    if not isinstance(layer, Sequential):
+        return build_once(layer, input_shape, np.random.default_rng(0))
+    for part in layer.layers:
+        input_shape = output_shape_of(part, input_shape)
+    return input_shape
+
+
+def check_input_shape(input_shape: Any) -> Shape:
+    """Return the shape as a tuple of int, or raise ValueError."""
+    shape = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else ()
+    if not shape or not all(
+        isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 1 for n in shape
+    ):
+        raise ValueError(
+            "input_shape must be the shape of one image, without the batch, in whole numbers from "
+            f"1, such as (128, 128, 3), got {input_shape!r}"
+        )
+    return tuple(int(n) for n in shape)
+
+
 @final
 class Sequential(Model):
     """Layers applied one after another; itself a layer.
@@ -85,6 +128,8 @@ class Sequential(Model):
         name: str | None = None,
     ) -> None:
         super().__init__(name=name, seed=seed, dtype=dtype)
+        if isinstance(layers, Layer):
+            raise TypeError(f"layers must be a list, got {layers!r}; write Sequential([...])")
         self.layers = tuple(layers)
         for i, layer in enumerate(self.layers):
             if not isinstance(layer, Layer):
@@ -93,16 +138,31 @@ class Sequential(Model):
             raise ValueError("a Sequential needs at least one layer, got none")
         name_layers(self.layers)
         if input_shape is not None:
-            self.build(tuple(int(n) for n in input_shape), np.random.default_rng(seed))
+            self.build(check_input_shape(input_shape), np.random.default_rng(seed))
 
     def build(self, input_shape: Shape, rng: np.random.Generator) -> Shape:
-        shape = input_shape
-        for layer in self.layers:
-            if not layer.params:
-                layer.dtype = self.dtype
-            shape = layer.build(shape, rng)
+        shape = input_shape = check_input_shape(input_shape)
+        fresh = [layer for layer in self.layers if not layer.params]
+        try:
+            for layer in self.layers:
+                self._agree_on_dtype(layer)
+                shape = build_once(layer, shape, rng)
+        except Exception:
+            for layer in fresh:  # as before, so that another input_shape can be tried
+                layer.params, layer.state = {}, {}
+            raise
         self.input_shape, self.output_shape = input_shape, shape
         return shape
+
+    def _agree_on_dtype(self, layer: Layer) -> None:
+        if not layer.params:
+            layer.dtype = self.dtype
+        for key, p in layer.params.items():
+            if p.dtype != self.dtype:
+                raise ValueError(
+                    f"{layer.label} has {p.dtype} parameters ({key}), the model is {self.dtype}; "
+                    "give both the same dtype"
+                )
 
     def forward(
         self, x: Array, *, training: bool = False, rng: Rng = None
@@ -169,19 +229,23 @@ class Sequential(Model):
             own = {key[len(start) :]: v for key, v in values.items() if key.startswith(start)}
             setattr(layer, what, own)
 
-    def freeze(self) -> None:
-        for layer in self.layers:
-            layer.freeze()
+    @property
+    def trainable(self) -> bool:
+        """Whether any layer in it is; setting it sets all of them."""
+        return any(layer.trainable for layer in self.layers)
 
-    def unfreeze(self) -> None:
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
         for layer in self.layers:
-            layer.unfreeze()
+            layer.trainable = value
 
     def multiply_adds(self, input_shape: Shape) -> int:
+        if self.input_shape is None:
+            raise ValueError(f"{self.label} is not built; give it an input_shape")
         total = 0
         for layer in self.layers:
             total += layer.multiply_adds(input_shape)
-            input_shape = layer.build(input_shape, np.random.default_rng(0))
+            input_shape = output_shape_of(layer, input_shape)
         return total
 
     def __len__(self) -> int:
@@ -207,9 +271,17 @@ class Sequential(Model):
         if self.input_shape is not None:
             shape = self.input_shape
             for layer in self.layers[:start]:
-                shape = layer.build(shape, np.random.default_rng(0))
+                shape = output_shape_of(layer, shape)
             part.build(shape, np.random.default_rng(0))
         return part
+
+    def __repr__(self) -> str:
+        given = {k: v for k, v in self.get_config().items() if v is not None}
+        inside = [
+            f"[{', '.join(map(repr, self.layers))}]",
+            *(f"{k}={v!r}" for k, v in given.items()),
+        ]
+        return f"Sequential({', '.join(inside)})"
 
     def get_config(self) -> dict[str, Any]:
         return {

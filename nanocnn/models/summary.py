@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -33,10 +32,12 @@ def _rows(model: Model, layers: tuple[Layer, ...]) -> list[tuple[str, ...]]:
     assert model.input_shape is not None
     x = np.zeros((1, *model.input_shape), model.dtype)
     counted = {_address(p) for p in model.params.values()}
-    rows = []
+    rows: list[tuple[str, ...]] = []
+    alive: list[Any] = []  # all caches at once, as in training: so no address comes twice
     with backend("vectorized"):  # nothing to compile, and the caches are the same
         for layer in layers:
             y, cache = layer.forward(x, training=True, rng=0)
+            alive.append((x, cache))
             kept = {_address(a): a.nbytes for a in _arrays(cache) if _address(a) not in counted}
             counted |= set(kept)
             parameters = sum(p.size for p in layer.params.values())
@@ -86,7 +87,6 @@ def summarize(model: Model) -> str:
 
     rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
     where = f"input {' x '.join(map(str, model.input_shape))}, {model.dtype}"
-    megabytes = sum(p.nbytes for p in parameters) / 1e6
-    size = f"parameters take {megabytes:.{max(0, 2 - int(math.log10(megabytes + 1e-9)))}f} MB"
+    size = f"parameters take {sum(p.nbytes for p in parameters):,} bytes"
     lines = [where, line(head), rule, *map(line, rows), rule, line(totals), size]
     return "\n".join(lines)

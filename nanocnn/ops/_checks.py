@@ -61,7 +61,8 @@ def check_shape(where: str, name: str, array: Array, shape: Sequence[int]) -> No
         raise ValueError(f"{where}: {name} must have shape {tuple(shape)}, got {array.shape}")
 
 
-def _is_count(value: object, least: int) -> bool:
+def is_count(value: object, least: int) -> bool:
+    """Tell whether the value is a whole number, Python's or NumPy's, from `least` on."""
     return (
         isinstance(value, (int, np.integer)) and not isinstance(value, bool) and int(value) >= least
     )
@@ -69,11 +70,11 @@ def _is_count(value: object, least: int) -> bool:
 
 def pair(name: str, value: int | Sequence[int], least: int = 1) -> Pair:
     """Turn an int or a pair of ints into a pair; raise ValueError for anything else."""
-    values = (value, value) if _is_count(value, least) else value
+    values = (value, value) if is_count(value, least) else value
     if (
         isinstance(values, (tuple, list))
         and len(values) == 2
-        and all(_is_count(v, least) for v in values)
+        and all(is_count(v, least) for v in values)
     ):
         return int(values[0]), int(values[1])
     raise ValueError(
@@ -97,6 +98,8 @@ def resolve_padding(
     dilation: Pair = (1, 1),
 ) -> Padding:
     """Turn "valid", "same", an int, a pair or two pairs into ((top, bottom), (left, right))."""
+    if isinstance(padding, np.ndarray):
+        padding = padding.tolist()
     if padding == "valid":
         return (0, 0), (0, 0)
     if padding == "same":
@@ -106,11 +109,7 @@ def resolve_padding(
         )
         return rows, cols
     try:
-        if (
-            isinstance(padding, (tuple, list))
-            and len(padding) == 2
-            and not _is_count(padding[0], 0)
-        ):
+        if isinstance(padding, (tuple, list)) and len(padding) == 2 and not is_count(padding[0], 0):
             top_bottom, left_right = (
                 pair("padding", p) if not isinstance(p, (tuple, list)) else pair("padding", p, 0)
                 for p in padding

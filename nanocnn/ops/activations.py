@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import numpy as np
+
 from .._backend import rung
 from ._checks import Array, check_floats, check_shape
 
@@ -33,8 +35,9 @@ class LeakyReLUCache(NamedTuple):
     slope: float
 
 
-def _check_backward(where: str, dy: Array, kept: Array) -> None:
-    check_floats(f"{where} backward", kept=kept, dy=dy)
+def _check_backward(where: str, dy: Array, **of_cache: Array) -> None:
+    check_floats(f"{where} backward", **of_cache, dy=dy)
+    (kept,) = of_cache.values()
     check_shape(f"{where} backward", "dy", dy, kept.shape)
 
 
@@ -47,7 +50,7 @@ def relu_forward(x: Array) -> tuple[Array, OutputCache]:
 
 def relu_backward(dy: Array, cache: OutputCache) -> Array:
     r"""Let through where y is positive: :math:`dx = dy\,[y > 0]` (A2); slope 0 at the kink."""
-    _check_backward("relu", dy, cache.y)
+    _check_backward("relu", dy, y=cache.y)
     dx: Array = rung().relu_backward(dy, cache.y)
     return dx
 
@@ -58,7 +61,7 @@ def leaky_relu_forward(x: Array, slope: float = 0.01) -> tuple[Array, LeakyReLUC
     Raises ValueError for a slope that is negative or not finite.
     """
     check_floats("leaky_relu", x=x)
-    if not 0 <= slope < math.inf:
+    if not isinstance(slope, (int, float, np.floating)) or not 0 <= slope < math.inf:
         raise ValueError(f"leaky_relu: slope must be a finite number from 0, got {slope!r}")
     y: Array = rung().leaky_relu_forward(x, slope)
     return y, LeakyReLUCache(x, slope)
@@ -66,7 +69,7 @@ def leaky_relu_forward(x: Array, slope: float = 0.01) -> tuple[Array, LeakyReLUC
 
 def leaky_relu_backward(dy: Array, cache: LeakyReLUCache) -> Array:
     r"""Return dy where x is positive, else slope * dy (A4)."""
-    _check_backward("leaky_relu", dy, cache.x)
+    _check_backward("leaky_relu", dy, x=cache.x)
     dx: Array = rung().leaky_relu_backward(dy, cache.x, cache.slope)
     return dx
 
@@ -80,7 +83,7 @@ def sigmoid_forward(x: Array) -> tuple[Array, OutputCache]:
 
 def sigmoid_backward(dy: Array, cache: OutputCache) -> Array:
     r"""Return :math:`dx = dy\, y (1 - y)` (A6)."""
-    _check_backward("sigmoid", dy, cache.y)
+    _check_backward("sigmoid", dy, y=cache.y)
     dx: Array = rung().sigmoid_backward(dy, cache.y)
     return dx
 
@@ -94,7 +97,7 @@ def tanh_forward(x: Array) -> tuple[Array, OutputCache]:
 
 def tanh_backward(dy: Array, cache: OutputCache) -> Array:
     r"""Return :math:`dx = dy\,(1 - y^2)` (A8)."""
-    _check_backward("tanh", dy, cache.y)
+    _check_backward("tanh", dy, y=cache.y)
     dx: Array = rung().tanh_backward(dy, cache.y)
     return dx
 
@@ -112,6 +115,6 @@ def gelu_forward(x: Array) -> tuple[Array, InputCache]:
 
 def gelu_backward(dy: Array, cache: InputCache) -> Array:
     r"""Return dy times the slope of (A9) at x, see (A10) in `nanocnn.reference.activations`."""
-    _check_backward("gelu", dy, cache.x)
+    _check_backward("gelu", dy, x=cache.x)
     dx: Array = rung().gelu_backward(dy, cache.x)
     return dx

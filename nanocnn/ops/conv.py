@@ -13,6 +13,7 @@ from ._checks import (
     check_axes,
     check_floats,
     check_shape,
+    is_count,
     output_size,
     pair,
     resolve_padding,
@@ -89,13 +90,18 @@ def conv2d_forward(
     check_axes(where, "w", w, "KH KW C/groups F")
     check_fused(where, activation)
     kh, kw, depth, f = w.shape
-    if not isinstance(groups, int) or groups < 1 or x.shape[3] != depth * groups or f % groups:
+    if 0 in w.shape:
+        raise ValueError(
+            f"{where}: filters of shape {w.shape} hold no number; every axis needs at least 1"
+        )
+    if not is_count(groups, 1) or x.shape[3] != depth * groups or f % groups:
         raise ValueError(
             f"{where}: with groups={groups!r}, x of shape {x.shape} needs filters of shape "
             f"(KH, KW, C/groups, F), F a multiple of groups, got {w.shape}"
         )
     if b is not None:
         check_shape(where, "b", b, (f,))
+    groups = int(groups)
     steps, spread = pair("stride", stride), pair("dilation", dilation)
     size = (x.shape[1], x.shape[2])
     around = resolve_padding(padding, size, (kh, kw), steps, spread)

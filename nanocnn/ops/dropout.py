@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import numpy as np
+
 from .._backend import rung
-from ._checks import Array, check_floats, check_shape
+from ._checks import Array, check_floats, check_shape, is_count
 
 
 class DropoutCache(NamedTuple):
@@ -19,7 +21,7 @@ class DropoutCache(NamedTuple):
 
 def check_rate(rate: float) -> None:
     """Raise ValueError unless 0 <= rate < 1."""
-    if not (isinstance(rate, (int, float)) and math.isfinite(rate) and 0 <= rate < 1):
+    if not (isinstance(rate, (int, float, np.floating)) and math.isfinite(rate) and 0 <= rate < 1):
         raise ValueError(f"dropout: rate must be a number from 0 to below 1, got {rate!r}")
 
 
@@ -53,8 +55,9 @@ def dropout_forward(x: Array, rate: float, key: int) -> tuple[Array, DropoutCach
     """
     check_floats("dropout", x=x)
     check_rate(rate)
-    if not isinstance(key, int) or not 0 <= key < 1 << 64:
+    if not is_count(key, 0) or int(key) >= 1 << 64:
         raise ValueError(f"dropout: key must be a whole number from 0 to below 2**64, got {key!r}")
+    rate, key = float(rate), int(key)
     y: Array = rung().dropout_forward(x, rate, key)
     return y, DropoutCache(rate, key, x.shape)
 

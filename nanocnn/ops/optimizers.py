@@ -9,9 +9,9 @@ from .._backend import rung
 from ._checks import Array
 
 
-def _level(p: Array) -> ModuleType:
+def _level(*arrays: Array | None) -> ModuleType:
     """The kernels walk over memory in one go: an array with gaps is left to NumPy."""
-    return rung() if p.flags.c_contiguous else vectorized
+    return rung() if all(a is None or a.flags.c_contiguous for a in arrays) else vectorized
 
 
 def sgd_update(
@@ -24,7 +24,7 @@ def sgd_update(
     weight_decay: float,
 ) -> None:
     """Change p, and velocity where there is one, by (O1) in `nanocnn.reference.optimizers`."""
-    _level(p).sgd_update(p, g, velocity, learning_rate, momentum, nesterov, weight_decay)
+    _level(p, velocity).sgd_update(p, g, velocity, learning_rate, momentum, nesterov, weight_decay)
 
 
 def rmsprop_update(
@@ -39,7 +39,8 @@ def rmsprop_update(
     weight_decay: float,
 ) -> None:
     """Change p, v, and buffer where there is one, by (O2) in `nanocnn.reference.optimizers`."""
-    _level(p).rmsprop_update(p, g, v, buffer, learning_rate, rho, epsilon, momentum, weight_decay)
+    level = _level(p, v, buffer)
+    level.rmsprop_update(p, g, v, buffer, learning_rate, rho, epsilon, momentum, weight_decay)
 
 
 def adam_update(
@@ -56,6 +57,6 @@ def adam_update(
     decoupled: bool,
 ) -> None:
     """Change p, m and v by (O3), or by (O4) where decoupled: `nanocnn.reference.optimizers`."""
-    _level(p).adam_update(
+    _level(p, m, v).adam_update(
         p, g, m, v, t, learning_rate, beta1, beta2, epsilon, weight_decay, decoupled
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from ..layers.base import Array, Shape
+from .objective import Objective
 
 
 def is_dataset(x: Any) -> bool:
@@ -24,7 +26,11 @@ def open_images(x: Any) -> Array:
     ValueError
         If x is empty, or a list of images of different sizes.
     """
+    if is_dataset(x):
+        raise ValueError("a data set brings its own labels: pass it alone, as fit(dataset)")
     if not isinstance(x, np.ndarray):
+        if isinstance(x, (str, bytes)) or not isinstance(x, Iterable):
+            raise TypeError(f"images must be an array or a list of images, got {x!r:.60}")
         images = [np.asarray(image) for image in x]
         shapes = list(dict.fromkeys(image.shape for image in images))
         if len(shapes) > 1:
@@ -75,8 +81,10 @@ def make_batch(x: Array, indices: Array, shape: Shape, dtype: str) -> Array:
     ValueError
         If a pixel is NaN or infinite; the message tells the image.
     """
-    batch = x[indices].astype(dtype)
-    if not np.isfinite(batch.sum(dtype=np.float64)):
+    with np.errstate(over="ignore", invalid="ignore"):  # told below, with the image's number
+        batch = x[indices].astype(dtype, copy=False)
+        total = batch.sum(dtype=np.float64)
+    if not np.isfinite(total):
         bad = ~np.isfinite(batch.reshape(len(batch), -1)).all(axis=1)
         if bad.any():
             raise ValueError(
@@ -90,19 +98,34 @@ def make_batch(x: Array, indices: Array, shape: Shape, dtype: str) -> Array:
     return batch
 
 
-def open_targets(y: Any, n: int, output_shape: Shape, labels: bool) -> Array:
-    """Return the targets as one array, checked against the number of images and classes.
+def check_pixels(x: Array, shape: Shape, dtype: str) -> None:
+    """Raise ValueError for the first image with a pixel that is NaN or infinite."""
+    if x.dtype.kind == "f":
+        for start in range(0, len(x), 64):
+            make_batch(x, np.arange(start, min(start + 64, len(x))), shape, dtype)
+
+
+def open_targets(y: Any, n: int) -> Array:
+    """Return the targets as one array of n rows.
 
     Raises
     ------
     ValueError
-        If their number differs from the images', or a label is out of range.
+        If there are none, or their number differs from the images'.
+    TypeError
+        If they are no numbers.
     """
     if y is None:
         raise ValueError("no labels given: pass fit(x, y), or a data set that has them")
-    target = np.asarray(y)
-    if len(target.shape) == 0 or len(target) != n:
-        raise ValueError(f"{n} images need {n} labels, got {target.size and len(np.atleast_1d(y))}")
+    try:
+        target = np.asarray(y)
+    except ValueError:  # NumPy on lists of unequal length
+        raise ValueError(
+            "labels must be one number or one row for each image, of one length"
+        ) from None
+    if target.ndim == 0 or len(target) != n:
+        given = f"{len(target)}" if target.ndim else f"{y!r:.40}"
+        raise ValueError(f"{n} images need {n} labels, got {given}")
     if target.dtype == bool:
         target = target.astype(np.int64)
     if target.dtype.kind not in "fiu":
@@ -110,8 +133,19 @@ def open_targets(y: Any, n: int, output_shape: Shape, labels: bool) -> Array:
             f"labels must be numbers 0 .. K-1 or one-hot rows, got {target.dtype}; number the "
             "classes first"
         )
-    classes = output_shape[-1]
-    if labels and target.shape in ((n,), (n, 1)):
+    return target
+
+
+def check_targets(target: Array, output_shape: Shape, objective: Objective) -> None:
+    """Raise what the loss has against these targets, before anything is learnt.
+
+    Raises
+    ------
+    ValueError
+        If a label is out of range, or shapes, class weights or smoothing do not fit.
+    """
+    n, classes = len(target), output_shape[-1]
+    if objective.targets == "classes" and target.shape in ((n,), (n, 1)) and classes > 1:
         flat = target.reshape(-1)
         wrong = (flat < 0) | (flat >= classes) | (flat != np.floor(flat))
         if wrong.any():
@@ -120,4 +154,6 @@ def open_targets(y: Any, n: int, output_shape: Shape, labels: bool) -> Array:
                 f"label {flat[i]} at position {i} does not fit a model with {classes} outputs; "
                 f"labels are whole numbers from 0 to {classes - 1}"
             )
-    return target
+    if objective.targets != "any":  # your own loss sees only what the model says
+        rows = n if len(output_shape) == 1 else 1  # of images as targets, the first
+        objective.loss(np.full((rows, *output_shape), 1 / classes), target[:rows])

@@ -29,7 +29,7 @@ class History:
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write a table with one line an epoch, epochs counted from 1."""
-        with open(path, "w", newline="") as file:
+        with open(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(["epoch", *self.history])
             for epoch, row in enumerate(zip(*self.history.values(), strict=True), start=1):

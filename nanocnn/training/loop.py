@@ -11,7 +11,15 @@ from tqdm import tqdm
 
 from ..layers.base import Array
 from ..layers.keys import derive
-from .batches import image_shape, is_dataset, make_batch, open_images, open_targets
+from .batches import (
+    check_pixels,
+    check_targets,
+    image_shape,
+    is_dataset,
+    make_batch,
+    open_images,
+    open_targets,
+)
 from .callbacks import Callback
 from .history import History
 from .objective import Objective
@@ -46,9 +54,11 @@ def _open(model: Any, x: Any, y: Any, objective: Objective) -> tuple[Array, Arra
     if is_dataset(x) and y is None:
         x, y = x.arrays()
     images = open_images(x)
-    model.ensure_built(image_shape(images, model.input_shape))
-    image_shape(images, model.input_shape)
-    return images, open_targets(y, len(images), model.output_shape, objective.labels)
+    shape = image_shape(images, model.input_shape)
+    targets = open_targets(y, len(images))
+    model.ensure_built(shape)
+    check_targets(targets, model.output_shape, objective)
+    return images, targets
 
 
 def _open_validation(model: Any, data: Any, objective: Objective) -> tuple[Array, Array] | None:
@@ -62,7 +72,21 @@ def _open_validation(model: Any, data: Any, objective: Objective) -> tuple[Array
 
 
 def _values(objective: Objective, loss: float, target: Array, y: Array) -> dict[str, float]:
+    y = objective.finish(y) if objective.metrics else y
     return {"loss": loss, **{name: metric(target, y) for name, metric in objective.metrics}}
+
+
+def _loss(objective: Objective, y: Array, target: Array) -> tuple[float, Array]:
+    """Call the loss; raise TypeError where your own one does not return what it must."""
+    result = objective.loss(y, target)
+    name = getattr(objective.loss, "__name__", "loss")
+    if not (isinstance(result, tuple) and len(result) == 2 and np.ndim(result[0]) == 0):
+        raise TypeError(f"{name} must return (loss, dy), a number and an array, got {result!r:.60}")
+    value, dy = result
+    if not isinstance(dy, np.ndarray) or dy.shape != y.shape or dy.dtype != y.dtype:
+        given = f"{dy.dtype} {dy.shape}" if isinstance(dy, np.ndarray) else f"{dy!r:.60}"
+        raise TypeError(f"{name} must return dy like y, {y.dtype} {y.shape}, got {given}")
+    return float(value), dy
 
 
 def _check_finite(loss: float, grads: Mapping[str, Array], epoch: int, batch: int) -> None:
@@ -81,9 +105,10 @@ def train_step(
     model: Any, objective: Objective, x: Array, target: Array, key: int, epoch: int, batch: int
 ) -> dict[str, float]:
     """Learn from one batch: forward, loss, backward, step. Return loss and metrics."""
-    y, cache = objective.model.forward(x, training=True, rng=key)
-    loss, dy = objective.loss(y, target)
-    _, grads = objective.model.backward(dy, cache, need_dx=False)
+    with np.errstate(all="ignore"):  # what overflows is told by the check below
+        y, cache = objective.model.forward(x, training=True, rng=key)
+        loss, dy = _loss(objective, y, target)
+        _, grads = objective.model.backward(dy, cache, need_dx=False)
     _check_finite(loss, grads, epoch, batch)
     model.optimizer.step(objective.model.params, grads)
     objective.model.update_state(cache)
@@ -113,6 +138,8 @@ def fit(
     _check_count("batch_size", batch_size)
     images, targets = _open(model, x, y, objective)
     validation = _open_validation(model, validation_data, objective)
+    for given in (images, *(validation or ())[:1]):
+        check_pixels(given, model.input_shape, model.dtype)
     plain = model.objective()  # validation is measured without class weights and smoothing
     for each in (objective, plain):
         each.model.ensure_built(model.input_shape)
@@ -187,7 +214,7 @@ def _measure(
     for indices in _batches(np.arange(len(images)), batch_size):
         x = make_batch(images, indices, model.input_shape, model.dtype)
         y = objective.model(x)
-        loss, _ = objective.loss(y, targets[indices])
+        loss, _ = _loss(objective, y, targets[indices])
         means.add(len(indices), _values(objective, loss, targets[indices], y))
     return means.get()
 
@@ -209,8 +236,8 @@ def predict(model: Any, x: Any, *, batch_size: int) -> Array:
     """Run the model in inference, batch by batch; see `nanocnn.Sequential.predict`."""
     _check_count("batch_size", batch_size)
     images = open_images(x.arrays()[0] if is_dataset(x) else x)
-    model.ensure_built(image_shape(images, model.input_shape))
     shape = image_shape(images, model.input_shape)
+    model.ensure_built(shape)
     outputs = [
         model(make_batch(images, indices, shape, model.dtype))
         for indices in _batches(np.arange(len(images)), batch_size)

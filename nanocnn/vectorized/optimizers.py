@@ -6,6 +6,7 @@ The equations and their sources stand in `nanocnn/reference/optimizers.py`. Ever
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -107,5 +108,5 @@ def adam_update(
     m += (1 - beta1) * g
     v *= beta2
     v += (1 - beta2) * g * g
-    size = np.sqrt(v) / np.sqrt(1 - beta2**t) + epsilon
+    size = np.sqrt(v) / math.sqrt(1 - beta2**t) + epsilon
     p -= learning_rate / (1 - beta1**t) * m / size

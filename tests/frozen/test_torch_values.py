@@ -17,7 +17,17 @@ Arrays = dict[str, NDArray[Any]]
 _FILE = Path(__file__).with_name("torch_values.npz")
 with np.load(_FILE, allow_pickle=False) as _stored:
     VALUES = {key: _stored[key] for key in _stored.files}
-CASES: dict[str, dict[str, Any]] = json.loads(str(VALUES.pop("cases")))["cases"]
+
+
+def _tuples(value: Any) -> Any:
+    """Turn JSON's lists into tuples: the kernels want (int, int)."""
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+CASES: dict[str, dict[str, Any]] = {
+    case: {name: _tuples(value) for name, value in options.items()}
+    for case, options in json.loads(str(VALUES.pop("cases")))["cases"].items()
+}
 
 
 def named(kind: str) -> list[str]:
@@ -39,8 +49,13 @@ def close(actual: NDArray[Any], expected: NDArray[Any]) -> None:
     np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-13)
 
 
-@pytest.fixture(params=["reference", "vectorized"])
+@pytest.fixture(params=["reference", "vectorized", "kernels"])
 def rung(request: pytest.FixtureRequest) -> ModuleType:
+    return importlib.import_module(f"nanocnn.{request.param}")
+
+
+@pytest.fixture(params=["reference", "vectorized"])  # losses have no kernels: N*K numbers are few
+def loss_rung(request: pytest.FixtureRequest) -> ModuleType:
     return importlib.import_module(f"nanocnn.{request.param}")
 
 
@@ -142,15 +157,15 @@ def test_adam(rung: ModuleType, case: str) -> None:
 @pytest.mark.parametrize(
     "name", ["softmax_cross_entropy", "categorical_crossentropy", "binary_cross_entropy"]
 )
-def test_weighted_losses(rung: ModuleType, name: str) -> None:
+def test_weighted_losses(loss_rung: ModuleType, name: str) -> None:
     a = arrays(name)
-    loss, dy = getattr(rung, name)(a["outputs"], a["q"], a["s"])
+    loss, dy = getattr(loss_rung, name)(a["outputs"], a["q"], a["s"])
     assert loss == pytest.approx(float(a["loss"]), rel=1e-12)
     close(dy, a["dy"])
 
 
-def test_mean_squared_error(rung: ModuleType) -> None:
+def test_mean_squared_error(loss_rung: ModuleType) -> None:
     a = arrays("mean_squared_error")
-    loss, dy = rung.mean_squared_error(a["outputs"], a["t"])
+    loss, dy = loss_rung.mean_squared_error(a["outputs"], a["t"])
     assert loss == pytest.approx(float(a["loss"]), rel=1e-12)
     close(dy, a["dy"])

@@ -11,6 +11,8 @@ from nanocnn.gradcheck import GradientError, check_loss, check_op
 
 from . import pairs
 
+NOISE = np.random.default_rng(0)
+
 
 def random(*shape, seed=7):
     return np.random.default_rng(seed).standard_normal(shape)
@@ -127,16 +129,10 @@ def test_one_wrong_element_among_many_is_found_and_named():
         dw[17, 5] *= 1.01
         return dx, dw, db
 
-    for forward, method in (
-        (pairs.dense_forward, "adjoint identity"),
-        (lambda x, w, b: (np.tanh(w) * 0 + pairs.dense_forward(x, w, b)[0].sum(), None), None),
-    ):
-        if method is None:
-            continue
-        report = check_op(forward, backward, random(8, 90), random(90, 30), random(30))
-        (failed,) = report.failures
-        assert (failed.name, failed.method, failed.index) == ("w", method, (17, 5))
-        assert failed.analytic == pytest.approx(1.01 * failed.numeric)
+    report = check_op(pairs.dense_forward, backward, random(8, 90), random(90, 30), random(30))
+    (failed,) = report.failures
+    assert (failed.name, failed.method, failed.index) == ("w", "adjoint identity", (17, 5))
+    assert failed.analytic == pytest.approx(1.01 * failed.numeric)
 
 
 def test_one_wrong_element_among_many_in_a_curved_function():
@@ -201,6 +197,13 @@ def test_contract():
     assert "shape (4, 3), the input (3, 4)" in str(report)
     report = check_op(lambda x: (2 * x, None), lambda dy, c: (2 * dy).astype("f4"), x)
     assert "gradient is float32" in str(report)
+
+    def spoils(dy, cache):
+        dy *= 2
+        return dy.copy()
+
+    report = check_op(lambda x: (2 * x, None), spoils, x)
+    assert "upstream gradient was changed" in str(report)
     report = check_op(lambda x: (2 * x, None), lambda dy, c: (2 * dy, dy), x)
     assert "2 gradients for 1 inputs" in str(report)
     assert not np.array_equal(x, random(3, 4) + 1)
@@ -244,11 +247,7 @@ def test_float32_inputs_are_widened():
         (lambda: check_op(lambda x: (x, 0), lambda d, c: d, np.ones((0, 2))), "input x is empty"),
         (lambda: check_op(lambda x: (x / 0, 0), lambda d, c: d, np.ones(2)), "not finite"),
         (
-            lambda: check_op(
-                lambda x, r=np.random.default_rng(0): (x * r.normal(), 0),
-                lambda d, c: d,
-                np.ones(2),
-            ),
+            lambda: check_op(lambda x: (x * NOISE.normal(), 0), lambda d, c: d, np.ones(2)),
             "two equal calls differ",
         ),
         (lambda: check_op(lambda x: (x, 0), lambda d, c: None, np.ones(2)), "no gradient to check"),

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 Image = NDArray[np.float32]
 
 FIELD_OF_VIEW_MM = 300.0
+LUNG_EDGE = 2.0
 AIR, FAT, MUSCLE, HEART, MARROW, CORTEX = -1000.0, -100.0, 50.0, 40.0, 220.0, 700.0
 
 
@@ -55,6 +56,8 @@ class Chest(NamedTuple):
     tilt: float
     shift_x: float
     shift_y: float
+    table_gap: float
+    table_hu: float
     level: float
 
 
@@ -73,14 +76,16 @@ def random_chest(rng: np.random.Generator) -> Chest:
         heart_y=u(-24, -10),
         septum=u(7, 14),
         spine=u(15, 20),
-        spine_y=depth * u(0.50, 0.56),
+        spine_y=depth * u(0.45, 0.51),
         lung_hu=u(-890, -820),
         gravity_hu=u(10, 60),
         rib_phase=u(0, 1),
         rib_step=u(0.34, 0.46),
         tilt=u(-0.07, 0.07),
         shift_x=u(-6, 6),
-        shift_y=u(-6, 6),
+        shift_y=u(-8, 2),
+        table_gap=u(1, 9),
+        table_hu=u(-200, 250),
         level=u(0.2, 0.8),
     )
 
@@ -99,15 +104,20 @@ def another_slice(chest: Chest, rng: np.random.Generator) -> Chest:
 
 
 def _superellipse(x: Image, y: Image, a: float, b: float, power: float) -> Image:
+    def raised(t: Image) -> Image:
+        # exp and log of float32 are several times faster than its powers.
+        result: Image = np.exp(np.float32(power) * np.log(np.abs(t) + np.float32(1e-6)))
+        return result
+
+    rho = np.exp(np.log(raised(x / a) + raised(y / b)) * np.float32(1.0 / power))
     # (1 - rho) times the mean radius is close enough to a distance near the outline.
-    rho = (np.abs(x / a) ** power + np.abs(y / b) ** power) ** np.float32(1.0 / power)
-    inside: Image = ((1.0 - rho) * np.float32(0.5 * (a + b))).astype(np.float32, copy=False)
+    inside: Image = (1.0 - rho) * np.float32(0.5 * (a + b))
     return inside
 
 
 def _ellipse(x: Image, y: Image, a: float, b: float) -> Image:
     rho = np.sqrt((x / a) ** 2 + (y / b) ** 2)
-    inside: Image = ((1.0 - rho) * np.float32(min(a, b))).astype(np.float32, copy=False)
+    inside: Image = (1.0 - rho) * np.float32(min(a, b))
     return inside
 
 
@@ -118,14 +128,17 @@ def _round_min(f: Image, g: Image, radius: float) -> Image:
     return rounded
 
 
-def cover(inside: Image, pixel_mm: float) -> Image:
-    """Return how far each pixel is filled by a shape, in [0, 1]: its edge is two pixels soft."""
-    filled: Image = np.clip(inside / np.float32(2.0 * pixel_mm) + np.float32(0.5), 0.0, 1.0)
-    return filled
+def cover(inside: Image, pixel_mm: float, soft: float = 1.0) -> Image:
+    """Return how far each pixel is filled by a shape, in [0, 1]; its edge is `soft` pixels wide."""
+    filled: Image = inside * np.float32(1.0 / (soft * pixel_mm)) + np.float32(0.5)
+    # Twice as fast as np.clip on arrays as small as a rib.
+    return np.minimum(np.maximum(filled, 0.0, out=filled), 1.0, out=filled)
 
 
-def _paint(hu: Image, inside: Image, value: float | Image, pixel_mm: float) -> None:
-    hu += cover(inside, pixel_mm) * (value - hu)
+def _paint(
+    hu: Image, inside: Image, value: float | Image, pixel_mm: float, soft: float = 1.0
+) -> None:
+    hu += cover(inside, pixel_mm, soft) * (value - hu)
 
 
 def _paint_ellipse(
@@ -172,14 +185,24 @@ def draw_chest(grid: Grid, chest: Chest, rng: np.random.Generator) -> tuple[Imag
     x, y = c * x0 + s * y0, c * y0 - s * x0
     a, b = chest.half_width, chest.half_depth
     hu = np.full((grid.size, grid.size), AIR, np.float32)
+    _draw_table(hu, grid, chest)
     body = _superellipse(x, y, a, b, chest.squareness)
     _paint(hu, body, FAT, grid.pixel_mm)
     _paint(hu, body - np.float32(chest.fat), MUSCLE, grid.pixel_mm)
     lung = _lungs(x, y, body, chest)
-    _paint(hu, lung, (chest.lung_hu + chest.gravity_hu * (y / b)).astype(np.float32), grid.pixel_mm)
+    air = (chest.lung_hu + chest.gravity_hu * (y / b)).astype(np.float32)
+    _paint(hu, lung, air, grid.pixel_mm, LUNG_EDGE)
     _draw_airways(hu, grid, chest)
     _draw_bones(hu, grid, chest, rng)
     return hu, lung
+
+
+def _draw_table(hu: Image, grid: Grid, chest: Chest) -> None:
+    """The scanner's table: two thin shells behind the back, the upper one hollowed."""
+    below = grid.y - np.float32(chest.shift_y + chest.half_depth + chest.table_gap)
+    for shell in (below + grid.x**2 * np.float32(7e-4), below - np.float32(20.0)):
+        inside = np.minimum(np.float32(1.4) - np.abs(shell), np.float32(125.0) - np.abs(grid.x))
+        _paint(hu, inside, chest.table_hu, grid.pixel_mm)
 
 
 def _lungs(x: Image, y: Image, body: Image, chest: Chest) -> Image:
@@ -241,7 +264,7 @@ def _draw_bones(hu: Image, grid: Grid, chest: Chest, rng: np.random.Generator) -
     _paint_ellipse(
         hu, grid, _place(chest, 0.0, y + 1.35 * v), (0.52 * v, 0.45 * v), 0.0, MUSCLE - 20.0
     )
-    bone(0.0, y + 2.15 * v, (4.0, 0.55 * v))
+    bone(0.0, y + 1.95 * v, (4.0, 0.45 * v))
     for side in (-1.0, 1.0):
         bone(side * 1.25 * v, y + 1.25 * v, (0.75 * v, 3.6), 0.45 * side)
     bone(0.0, -chest.half_depth + chest.fat + 0.45 * chest.wall, (15.0, 4.6))

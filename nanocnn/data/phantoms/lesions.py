@@ -134,7 +134,7 @@ def draw_benign(hu: Image, lung: Image, grid: Grid, site: Site, rng: np.random.G
     rank = r * np.sqrt((squeeze * np.cos(turned)) ** 2 + (np.sin(turned) / squeeze) ** 2)
     inner_first = np.argsort(rank, axis=None, kind="stable")
     # Calcium first (to the core, where granulomas have it), then the fullest pixels.
-    dense_first = np.lexsort((-cover.ravel(), -tissue.ravel()))
+    dense_first = np.argsort(-cover - 2.0 * (tissue == CALCIUM_HU), axis=None, kind="stable")
     tidy_cover, tidy_tissue = np.empty_like(cover), np.empty_like(tissue)
     tidy_cover.flat[inner_first] = cover.flat[dense_first]
     tidy_tissue.flat[inner_first] = tissue.flat[dense_first]

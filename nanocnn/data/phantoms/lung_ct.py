@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nanocnn.data.phantoms.anatomy import (
+    LUNG_EDGE,
     Chest,
     Grid,
     Image,
@@ -140,7 +141,7 @@ def _draw_slice(
     hu, depth = draw_chest(grid, chest, rng)
     draw_vessels(hu, grid, chest, depth, rng)
     sites = choose_sites(rng, grid, depth, int(rng.integers(1, 4)))
-    lung = cover(depth, grid.pixel_mm)
+    lung = cover(depth, grid.pixel_mm, LUNG_EDGE)
     for site in sites:
         if mask is not None and site is sites[0]:
             draw_nodule(hu, mask, lung, grid, site, rng)

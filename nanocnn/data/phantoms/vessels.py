@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nanocnn.data.phantoms.anatomy import Chest, Grid, Image, cover
+from nanocnn.data.phantoms.anatomy import LUNG_EDGE, Chest, Grid, Image, cover
 
 Points = NDArray[np.float64]
 BLOOD_HU = 45.0
+VESSEL_EDGE = 2.0
 THINNEST_MM = 1.3
 BRANCHES_PER_LUNG = 3
 
@@ -17,10 +18,11 @@ def draw_vessels(
     hu: Image, grid: Grid, chest: Chest, depth: Image, rng: np.random.Generator
 ) -> None:
     """Draw a tree from each hilum into its lung, and dots where vessels cross the plane."""
-    points = np.concatenate([_tree(grid, chest, rng), _end_on(grid, depth, rng)])
-    veil = _splat(grid, points)
+    veil = np.zeros((grid.size, grid.size), np.float32)
+    _splat(veil, grid, _tree(grid, chest, rng), VESSEL_EDGE)
+    _splat(veil, grid, _end_on(grid, depth, rng), 1.0)
     # Only inside the lung: in the mediastinum blood and heart have one density anyway.
-    veil *= cover(depth, grid.pixel_mm)
+    veil *= cover(depth, grid.pixel_mm, LUNG_EDGE)
     hu += veil * (np.float32(BLOOD_HU) - hu)
 
 
@@ -47,7 +49,8 @@ def _tree(grid: Grid, chest: Chest, rng: np.random.Generator) -> Points:
         found.append(
             np.stack([x[vessel] + t * c[vessel], y[vessel] + t * s[vessel], radius[vessel]], axis=1)
         )
-        x, y = np.tile(x + length * c, 2), np.tile(y + length * s, 2)
+        x, y = x + length * c, y + length * s
+        x, y = np.concatenate([x, x]), np.concatenate([y, y])
         share = rng.uniform(0.35, 0.65, radius.size)
         turn = rng.uniform(0.15, 0.65, (2, radius.size))
         angle = np.concatenate([angle + turn[0], angle - turn[1]])
@@ -69,10 +72,9 @@ def _end_on(grid: Grid, depth: Image, rng: np.random.Generator) -> Points:
     return np.stack([(column - half) * grid.pixel_mm, (row - half) * grid.pixel_mm, radius], axis=1)
 
 
-def _splat(grid: Grid, points: Points) -> Image:
-    """Return how far each pixel is filled by the discs about the points: the largest counts."""
+def _splat(veil: Image, grid: Grid, points: Points, soft: float) -> None:
+    """Raise `veil` to how far each pixel is filled by discs whose edges are `soft` pixels wide."""
     px, size = grid.pixel_mm, grid.size
-    veil = np.zeros(size * size, np.float32)
     # Wide vessels are few: two sizes of neighbourhood save most of the work.
     wide = points[:, 2] > 2.0
     for part in (points[~wide], points[wide]):
@@ -85,9 +87,9 @@ def _splat(grid: Grid, points: Points) -> Image:
         gap = (nearest[:, :, None] + offset - place[:, :, None]).astype(np.float32)
         away = np.sqrt(gap[:, 0, None, :] ** 2 + gap[:, 1, :, None] ** 2)
         radius = (part[:, 2] / px).astype(np.float32)[:, None, None]
-        # Two pixels soft; a vessel thinner than a pixel fills only part of it.
-        filled = np.clip(0.5 * (radius - away) + 0.5, 0.0, np.minimum(1.0, 1.3 * radius))
+        # A vessel thinner than its soft edge fills only part of a pixel.
+        most = np.minimum(1.0, np.float32(2.0 - 0.7 * (soft - 1.0)) * radius)
+        filled = np.clip((radius - away) / np.float32(soft) + np.float32(0.5), 0.0, most)
         row, column = nearest[:, 1, None] + offset, nearest[:, 0, None] + offset
         index = row[:, :, None] * size + column[:, None, :]
-        np.maximum.at(veil, index.ravel(), filled.ravel())
-    return veil.reshape(size, size)
+        np.maximum.at(veil.reshape(-1), index.ravel(), filled.ravel())

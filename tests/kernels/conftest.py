@@ -1,0 +1,70 @@
+"""Fixtures for the kernels: dirty memory, threads that are really used, a fresh interpreter."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nanocnn.kernels import memory, threads
+
+
+@pytest.fixture
+def dirty_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fill every array that the kernels ask for with NaN, as a recycled block may be.
+
+    What a kernel forgets to write, or adds to without setting it first, then shows.
+    """
+    clean = memory.empty
+
+    def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        array = clean(shape, dtype)
+        array.fill(np.nan if array.dtype.kind == "f" else np.iinfo(array.dtype).max)
+        return array
+
+    monkeypatch.setattr(memory, "empty", empty)
+
+
+@pytest.fixture
+def many_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], list[int]]]:
+    """Return a function that sets the number of threads; all work is shared out from then on.
+
+    It returns a list to which every use of the pool is appended.
+    """
+    used: list[int] = []
+    workers = threads._workers
+
+    def counted(n: int) -> Any:
+        used.append(n)
+        return workers(n)
+
+    before = threads.get_num_threads()
+    monkeypatch.setattr(threads, "INLINE_SECONDS", 0.0)
+    monkeypatch.setattr(threads, "_workers", counted)
+
+    def use(n: int) -> list[int]:
+        threads.set_num_threads(n)
+        used.clear()
+        return used
+
+    yield use
+    threads.set_num_threads(before)
+
+
+@pytest.fixture
+def fresh_python() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a function that runs code in a new interpreter, with other environment variables."""
+
+    def run(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, **variables}
+        command = [sys.executable, "-c", code]
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    return run

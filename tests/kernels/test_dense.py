@@ -1,0 +1,73 @@
+"""The compiled dense layer against the loops and against NumPy."""
+
+from __future__ import annotations
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given
+from vectorized.cases import check, quick, sources
+
+from nanocnn import kernels, reference, vectorized
+
+from .cases import Source, untouched
+
+pytestmark = pytest.mark.usefixtures("dirty_memory")
+small = st.integers(1, 9)
+# One less than, as much as and one more than a panel, in float32 and float64, at 128 to 512 bits.
+around_panels = st.sampled_from([1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 65])
+
+
+@quick
+@given(small, small, small, sources, st.booleans())
+def test_against_the_loops(n: int, d: int, f: int, source: Source, with_bias: bool) -> None:
+    x, w = source.normal(n, d), source.normal(d, f, salt=1)
+    b = source.normal(f, salt=2) if with_bias else None
+    dy = source.normal(n, f, salt=3)
+    with untouched(x, w, b, dy):
+        y = kernels.dense_forward(x, w, b)
+        dx, dw = kernels.dense_backward_input(dy, w), kernels.dense_backward_weight(dy, x)
+        db = kernels.dense_backward_bias(dy)
+    check(y, reference.dense_forward(x, w, b), d + 1)
+    check(dx, reference.dense_backward_input(dy, w), f)
+    check(dw, reference.dense_backward_weight(dy, x), n)
+    check(db, reference.dense_backward_bias(dy), n)
+
+
+@quick
+@given(st.integers(1, 250), st.integers(1, 700), around_panels, sources)
+def test_against_numpy(n: int, d: int, f: int, source: Source) -> None:
+    x, w, b = source.normal(n, d), source.normal(d, f, salt=1), source.normal(f, salt=2)
+    dy = source.normal(n, f, salt=3)
+    check(kernels.dense_forward(x, w, b), vectorized.dense_forward(x, w, b), d + 1)
+    check(kernels.dense_backward_input(dy, w), vectorized.dense_backward_input(dy, w), f)
+    check(kernels.dense_backward_weight(dy, x), vectorized.dense_backward_weight(dy, x), n)
+    check(kernels.dense_backward_bias(dy), vectorized.dense_backward_bias(dy), n)
+
+
+@pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh"])
+@pytest.mark.parametrize("f", [16, 19])
+def test_activation_on_the_way_out(activation: str, f: int) -> None:
+    source = Source(4, np.float32, "C")
+    x, w, b = source.normal(13, 401), source.normal(401, f, salt=1), source.normal(f, salt=2)
+    z = kernels.dense_forward(x, w, b)
+    y = kernels.dense_forward(x, w, b, activation)
+    expected = getattr(kernels, f"{activation}_forward")(z)
+    np.testing.assert_allclose(y, expected, rtol=4 * np.finfo(np.float32).eps, atol=0)
+
+
+def test_fused_sigmoid_far_from_zero() -> None:
+    x = np.array([[-1e4], [-90.0], [0.0], [90.0], [1e4]], np.float32)
+    y = kernels.dense_forward(x, np.ones((1, 1), np.float32), None, "sigmoid")
+    np.testing.assert_array_equal(y, reference.sigmoid_forward(x))
+    assert 0 < y[1, 0] < 1e-38
+
+
+@pytest.mark.parametrize(("n", "d", "f"), [(0, 3, 5), (3, 0, 5), (3, 5, 0)])
+def test_nothing_to_do(n: int, d: int, f: int) -> None:
+    x, w, b = np.ones((n, d)), np.ones((d, f)), np.full(f, 2.0)
+    dy = np.ones((n, f))
+    np.testing.assert_array_equal(kernels.dense_forward(x, w, b), x @ w + b)
+    np.testing.assert_array_equal(kernels.dense_backward_input(dy, w), dy @ w.T)
+    np.testing.assert_array_equal(kernels.dense_backward_weight(dy, x), x.T @ dy)
+    np.testing.assert_array_equal(kernels.dense_backward_bias(dy), dy.sum(axis=0))

@@ -1,0 +1,174 @@
+"""What shapes the machine code: the cache folder's name, the vector width, the JIT switched off."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nanocnn.kernels import jit
+
+FreshPython = Callable[..., "subprocess.CompletedProcess[str]"]
+
+COMPARE = """
+import sys
+import numpy as np
+from nanocnn import kernels, reference
+from nanocnn.kernels import jit
+normal = lambda *shape: np.random.default_rng(len(shape)).normal(size=shape).astype(np.float32)
+x, w, b, dy = normal(2, 5, 4, 3), normal(3, 2, 3, 19), normal(19), normal(2, 3, 5, 19)
+geometry = ((2, 1), ((1, 1), (1, 1)), (1, 1), 1)
+for name, args in {
+    "conv2d_forward": (x, w, b),
+    "conv2d_backward_input": (dy, w, x.shape),
+    "conv2d_backward_weight": (dy, x, w.shape),
+}.items():
+    actual = getattr(kernels, name)(*args, *geometry)
+    expected = getattr(reference, name)(*args, *geometry)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=2e-6 * np.abs(expected).max())
+print(jit.VECTOR_BYTES * 8, jit.TILE_ROWS, jit.panel_width(4), jit.panel_width(8), jit.JIT)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("bits", "printed"),
+    [("128", "128 6 8 4 True"), ("256", "256 6 16 8 True"), ("512", "512 8 32 16 True")],
+)
+def test_every_vector_width_gives_right_results(
+    bits: str, printed: str, fresh_python: FreshPython
+) -> None:
+    done = fresh_python(COMPARE, NANOCNN_VECTOR_BITS=bits)
+    assert done.stdout.strip() == printed, done.stderr
+
+
+@pytest.mark.parametrize("bits", ["64", "two", ""])
+def test_a_vector_width_that_is_none(bits: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NANOCNN_VECTOR_BITS", bits)
+    with pytest.raises(ValueError, match=f"^NANOCNN_VECTOR_BITS is '{bits}'; use 128, 256 or 512"):
+        jit._vector_bytes(set())
+
+
+@pytest.mark.parametrize(
+    ("features", "width"),
+    [(set(), 16), ({"avx"}, 32), ({"avx2", "fma"}, 32), ({"avx2", "avx512f"}, 64), ({"neon"}, 16)],
+)
+def test_the_vector_width_follows_the_processor(
+    features: set[str], width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NANOCNN_VECTOR_BITS", raising=False)
+    assert jit._vector_bytes(features) == width
+
+
+@pytest.fixture
+def copied_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Copy the kernels' sources, and let the fingerprint read the copies."""
+    for path in Path(jit.__file__).parent.glob("*.py"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setattr(jit, "__file__", str(tmp_path / "jit.py"))
+    return tmp_path
+
+
+def test_the_fingerprint_follows_every_source(copied_sources: Path) -> None:
+    first = jit._fingerprint()
+    assert re.fullmatch(r"[0-9a-f]{16}", first)
+    assert jit._fingerprint() == first
+    seen = {first}
+    for path in sorted(copied_sources.glob("*.py")):
+        path.write_text(path.read_text("utf-8") + "\n", "utf-8")
+        seen.add(jit._fingerprint())
+    (copied_sources / "one_more.py").write_text("")
+    seen.add(jit._fingerprint())
+    assert len(seen) == len(list(copied_sources.glob("*.py"))) + 1
+
+
+def test_the_fingerprint_follows_width_features_and_versions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = {jit._fingerprint()}
+    for name, value in (("VECTOR_BYTES", 8), ("FEATURES", {"another"})):
+        monkeypatch.setattr(jit, name, value)
+        seen.add(jit._fingerprint())
+    monkeypatch.setattr(jit.numba, "__version__", "0")
+    seen.add(jit._fingerprint())
+    assert len(seen) == 4
+
+
+def test_the_cache_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NANOCNN_CACHE_DIR", str(tmp_path / "a"))
+    assert jit._find_cache_folder() == tmp_path / "a" / jit._fingerprint()
+    monkeypatch.delenv("NANOCNN_CACHE_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "b"))
+    assert jit._find_cache_folder() == tmp_path / "b" / "nanocnn" / jit._fingerprint()
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "c")
+    expected = tmp_path / "c" / ".cache" / "nanocnn" / jit._fingerprint()
+    assert jit._find_cache_folder() == expected
+    assert expected.is_dir()
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    monkeypatch.setenv("NANOCNN_CACHE_DIR", str(blocked))
+    with pytest.warns(RuntimeWarning, match="cannot be written: the kernels are compiled anew"):
+        assert jit._find_cache_folder() is None
+    monkeypatch.delenv("NANOCNN_CACHE_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
+    assert jit._find_cache_folder() is None  # nobody asked for it: no warning
+    monkeypatch.delenv("XDG_CACHE_HOME")
+
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    assert jit._find_cache_folder() is None
+
+
+RELU = """
+import numpy as np
+from nanocnn import kernels
+from nanocnn.kernels import jit
+print(kernels.relu_forward(np.array([-1.0, 2.0])).tolist(), jit.CACHE_FOLDER)
+"""
+
+
+def test_without_a_cache_the_kernels_still_compile(
+    tmp_path: Path, fresh_python: FreshPython
+) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    done = fresh_python(RELU, NANOCNN_CACHE_DIR=str(tmp_path / "file"))
+    assert done.stdout == "[0.0, 2.0] None\n", done.stderr
+    assert "RuntimeWarning: NANOCNN_CACHE_DIR=" in done.stderr
+
+
+def test_a_kernel_is_cached_in_the_folder_and_read_from_it(
+    tmp_path: Path, fresh_python: FreshPython
+) -> None:
+    for _ in range(2):
+        done = fresh_python(RELU, NANOCNN_CACHE_DIR=str(tmp_path))
+        assert done.stdout.startswith(f"[0.0, 2.0] {tmp_path}"), done.stderr
+        (compiled,) = tmp_path.rglob("*_activate*.nbc")
+        times = {p: p.stat().st_mtime_ns for p in [compiled]}
+    assert compiled.stat().st_mtime_ns == times[compiled]
+
+
+@pytest.mark.slow
+def test_with_the_jit_off_the_twins_do_the_work(fresh_python: FreshPython) -> None:
+    here = Path(__file__).parent
+    files = ["test_dense.py", "test_pool.py", "test_elementwise.py", "test_optimizers.py"]
+    names = "against_the_loops or far_from_zero or fused or softmax or equal_to_the_rate or alone"
+    code = f"""
+import sys
+import pytest
+files = [{str(here)!r} + "/" + name for name in {files!r}]
+options = ["-q", "-p", "no:cacheprovider", "--no-header", "-k", {names!r}]
+sys.exit(pytest.main([*files, *options]))
+"""
+    done = fresh_python(code, NUMBA_DISABLE_JIT="1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = fresh_python(COMPARE, NUMBA_DISABLE_JIT="1")
+    assert done.stdout.strip().endswith("False"), done.stderr

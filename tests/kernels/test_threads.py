@@ -1,0 +1,256 @@
+"""The thread pool: same bits on any number of threads, calls from many threads, fork, errors."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from nanocnn import kernels
+from nanocnn.kernels import threads
+
+pytestmark = pytest.mark.skipif(not threads.JIT, reason="without the JIT all work runs inline")
+Use = Callable[[int], list[int]]
+SAME = ((1, 1), ((1, 1), (1, 1)), (1, 1), 1)
+POOL = ((3, 2), (2, 2), ((1, 1), (0, 1)))
+
+
+def normal(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def adam() -> list[np.ndarray]:
+    p, m, v = normal(200_003), np.zeros(200_003, np.float32), np.zeros(200_003, np.float32)
+    kernels.adam_update(p, normal(200_003, seed=1), m, v, 1, 0.1, 0.9, 0.99, 1e-8, 0.1, True)
+    return [p, m, v]
+
+
+def sgd() -> list[np.ndarray]:
+    p, v = normal(200_003), np.zeros(200_003, np.float32)
+    kernels.sgd_update(p, normal(200_003, seed=1), v, 0.1, 0.9, True, 0.1)
+    return [p, v]
+
+
+def rmsprop() -> list[np.ndarray]:
+    p, v = normal(200_003), np.zeros(200_003, np.float32)
+    kernels.rmsprop_update(p, normal(200_003, seed=1), v, None, 0.1, 0.9, 1e-8, 0.0, 0.1)
+    return [p, v]
+
+
+X, W, B = normal(4, 33, 31, 19), normal(3, 3, 19, 40, seed=1), normal(40, seed=2)
+WIDE_X, WIDE_W = normal(3, 9, 8, 96), normal(3, 3, 96, 112, seed=1)  # dw in one part
+DY, WIDE_DY = normal(4, 33, 31, 40, seed=3), normal(3, 9, 8, 112, seed=3)
+ROWS, WEIGHTS, ROWS_DY = normal(70, 3001), normal(3001, 70, seed=1), normal(70, 70, seed=2)
+WORK: dict[str, Callable[[], list[np.ndarray]]] = {
+    "conv2d_forward": lambda: [kernels.conv2d_forward(X, W, B, *SAME, "tanh")],
+    "conv2d_backward_input": lambda: [kernels.conv2d_backward_input(DY, W, X.shape, *SAME)],
+    "conv2d_backward_weight": lambda: [kernels.conv2d_backward_weight(DY, X, W.shape, *SAME)],
+    "conv2d_backward_weight, wide": lambda: [
+        kernels.conv2d_backward_weight(WIDE_DY, WIDE_X, WIDE_W.shape, *SAME)
+    ],
+    "conv2d_backward_bias": lambda: [kernels.conv2d_backward_bias(DY)],
+    "dense_forward": lambda: [kernels.dense_forward(ROWS, WEIGHTS, None, "relu")],
+    "dense_backward_input": lambda: [kernels.dense_backward_input(ROWS_DY, WEIGHTS)],
+    "dense_backward_weight": lambda: [kernels.dense_backward_weight(ROWS_DY, ROWS)],
+    "dense_backward_bias": lambda: [kernels.dense_backward_bias(ROWS)],
+    "max_pool2d": lambda: [
+        *(forward := kernels.max_pool2d_forward(X, *POOL)),
+        kernels.max_pool2d_backward(*forward, X.shape, *POOL),
+    ],
+    "average_pool2d": lambda: [
+        y := kernels.average_pool2d_forward(X, *POOL),
+        kernels.average_pool2d_backward(y, X.shape, *POOL),
+    ],
+    "global_average_pool2d": lambda: [
+        y := kernels.global_average_pool2d_forward(X),
+        kernels.global_average_pool2d_backward(y, X.shape),
+    ],
+    "relu": lambda: [kernels.relu_forward(X), kernels.relu_backward(X, X)],
+    "leaky_relu": lambda: [
+        kernels.leaky_relu_forward(X, 0.1),
+        kernels.leaky_relu_backward(X, X, 0.1),
+    ],
+    "sigmoid": lambda: [kernels.sigmoid_forward(X), kernels.sigmoid_backward(X, X)],
+    "tanh": lambda: [kernels.tanh_forward(X), kernels.tanh_backward(X, X)],
+    "gelu": lambda: [kernels.gelu_forward(X), kernels.gelu_backward(X, X)],
+    "fused_backward": lambda: [*kernels.fused_backward(DY, DY, "sigmoid")],
+    "softmax": lambda: [kernels.softmax_forward(X), kernels.softmax_backward(X, X)],
+    "dropout": lambda: [kernels.dropout_forward(X, 0.3, 9), kernels.dropout_backward(X, 0.3, 9)],
+    "sgd_update": sgd,
+    "rmsprop_update": rmsprop,
+    "adam_update": adam,
+}
+
+
+def test_every_kernel_is_in_the_table() -> None:
+    views = {"flatten_forward", "flatten_backward"}
+    for name in set(kernels.__all__) - views - {"ACTIVATIONS"}:
+        assert any(name.startswith(work.split(",")[0]) for work in WORK), name
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_same_bits_on_1_2_and_4_threads(name: str, many_threads: Use) -> None:
+    used = many_threads(1)
+    expected = WORK[name]()
+    assert not used
+    for n in (2, 4):
+        used = many_threads(n)
+        for actual, one in zip(WORK[name](), expected, strict=True):
+            np.testing.assert_array_equal(actual, one, strict=True)
+        assert used, "the work was not shared out"
+
+
+def test_large_work_is_shared_out_without_being_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = []
+    workers = threads._workers
+    monkeypatch.setattr(threads, "_workers", lambda n: used.append(n) or workers(n))
+    before = threads.get_num_threads()
+    threads.set_num_threads(2)
+    try:
+        kernels.conv2d_forward(X, W, B, *SAME)
+        assert used == [1]
+        kernels.conv2d_forward(X[:1, :4], W, B, *SAME)
+        assert used == [1], "small work is not worth a hand-off"
+    finally:
+        threads.set_num_threads(before)
+
+
+def test_eight_threads_may_call_at_once(many_threads: Use) -> None:
+    many_threads(1)
+    names = ["conv2d_forward", "conv2d_backward_weight", "max_pool2d", "fused_backward"]
+    expected = {name: WORK[name]() for name in names}
+    many_threads(3)
+    start = threading.Barrier(8)
+
+    def call(k: int) -> None:
+        start.wait()
+        for step in range(6):
+            name = names[(k + step) % len(names)]
+            for actual, one in zip(WORK[name](), expected[name], strict=True):
+                np.testing.assert_array_equal(actual, one)
+
+    with ThreadPoolExecutor(8) as callers:
+        for done in [callers.submit(call, k) for k in range(8)]:
+            done.result(timeout=60)
+
+
+def test_run_does_every_item_once(many_threads: Use) -> None:
+    for n_threads in (1, 2, 4):
+        many_threads(n_threads)
+        for n_items in (0, 1, 2, 3, 7, 100):
+            done: list[int] = []
+            threads.run(lambda first, last: done.extend(range(first, last)), n_items, (), 1.0)  # noqa: B023
+            assert sorted(done) == list(range(n_items))
+
+
+def test_an_error_in_a_worker_reaches_the_caller(many_threads: Use) -> None:
+    many_threads(3)
+    caller = threading.get_ident()
+    in_worker = threading.Event()
+
+    def work(first: int, last: int) -> None:
+        if threading.get_ident() == caller:
+            assert in_worker.wait(20)  # leave something to the others
+        else:
+            in_worker.set()
+            raise ArithmeticError("from a worker")
+
+    with pytest.raises(ArithmeticError, match="from a worker"):
+        threads.run(work, 12, (), 1.0)
+    done: list[int] = []
+    threads.run(lambda first, last: done.extend(range(first, last)), 5, (), 1.0)
+    assert sorted(done) == [0, 1, 2, 3, 4]
+
+
+def test_an_error_in_the_callers_share_waits_for_the_workers(many_threads: Use) -> None:
+    many_threads(2)
+    caller = threading.get_ident()
+    in_worker, finished = threading.Event(), threading.Event()
+
+    def work(first: int, last: int) -> None:
+        if threading.get_ident() != caller:
+            in_worker.set()
+            threading.Event().wait(0.1)
+            finished.set()
+        else:
+            assert in_worker.wait(20)
+            raise ArithmeticError("from the caller")
+
+    with pytest.raises(ArithmeticError, match="from the caller"):
+        threads.run(work, 2, (), 1.0)
+    assert finished.is_set(), "a worker may still be writing"
+
+
+def test_a_call_from_inside_a_worker_runs_there(many_threads: Use) -> None:
+    many_threads(2)
+    caller = threading.get_ident()
+    in_worker = threading.Event()
+    inner: list[tuple[int, int, int]] = []
+
+    def work(first: int, last: int) -> None:
+        if threading.get_ident() == caller:
+            assert in_worker.wait(20)
+            return
+        threads.run(lambda a, b: inner.append((a, b, threading.get_ident())), 9, (), 1.0)
+        me = threading.get_ident()
+        assert (0, 9, me) in inner
+        in_worker.set()
+
+    threads.run(work, 2, (), 1.0)
+    assert inner
+
+
+@pytest.mark.parametrize("n", [0, -1, 1.5, True, "2"])
+def test_a_number_of_threads_that_is_none(n: object) -> None:
+    with pytest.raises(ValueError, match=r"whole number from 1, got"):
+        threads.set_num_threads(n)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("forced", ["0", "two", "-1", "1.5", "²", ""])
+def test_a_bad_environment_variable(forced: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NANOCNN_NUM_THREADS", forced)
+    with pytest.raises(ValueError, match=r"NANOCNN_NUM_THREADS is .* whole number from 1"):
+        threads._default_threads()
+
+
+def test_the_environment_variable_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NANOCNN_NUM_THREADS", "3")
+    assert threads._default_threads() == 3
+    monkeypatch.delenv("NANOCNN_NUM_THREADS")
+    assert 1 <= threads._default_threads() <= (os.cpu_count() or 1)
+
+
+FORK = """
+import os, sys, warnings
+warnings.simplefilter("ignore")  # Python 3.12 warns of a fork beside threads: that is the point
+import numpy as np
+from nanocnn import kernels
+from nanocnn.kernels import memory, threads
+threads.INLINE_SECONDS = 0.0
+threads.set_num_threads(2)
+x, w = np.ones((2, 40, 40, 8), np.float32), np.ones((3, 3, 8, 16), np.float32)
+conv = lambda: kernels.conv2d_forward(x, w, None, (1, 1), ((1, 1), (1, 1)), (1, 1), 1)
+y = conv()
+assert threads._pool is not None
+memory._shelves.lock.acquire()  # as if another thread were just asking for memory
+threads._lock.acquire()
+child = os.fork()
+if child == 0:
+    good = threads._pool is None and np.array_equal(conv(), y) and threads._pool is not None
+    os._exit(0 if good else 1)
+memory._shelves.lock.release()
+threads._lock.release()
+_, status = os.waitpid(child, 0)
+assert np.array_equal(conv(), y)
+print("child left with", os.waitstatus_to_exitcode(status))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_forked_child_gets_a_new_pool(fresh_python: Callable[..., object]) -> None:
+    done = fresh_python(FORK)
+    assert done.stdout == "child left with 0\n", done.stderr

@@ -1,0 +1,95 @@
+"""Every exported layer, with an input shape and the output shape it must declare."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import nanocnn as nc
+from nanocnn.layers.base import Array, Layer
+
+Shape = tuple[int, ...]
+
+# name: (how to make it, shape of one input, shape of one output)
+CASES: dict[str, tuple[Callable[[], Layer], Shape, Shape]] = {
+    "Conv2D": (lambda: nc.Conv2D(4, 3), (6, 7, 3), (4, 5, 4)),
+    "Conv2D relu": (lambda: nc.Conv2D(4, 3, activation="relu"), (6, 7, 3), (4, 5, 4)),
+    "Conv2D gelu same": (
+        lambda: nc.Conv2D(5, (3, 2), padding="same", activation="gelu", initializer="he_normal"),
+        (6, 7, 3),
+        (6, 7, 5),
+    ),
+    "Conv2D all options": (
+        lambda: nc.Conv2D(
+            6,
+            (2, 3),
+            stride=(2, 1),
+            padding=((1, 0), (2, 1)),
+            dilation=(1, 2),
+            groups=2,
+            activation="softmax",
+            use_bias=False,
+            name="c",
+        ),
+        (7, 6, 4),
+        (4, 5, 6),
+    ),
+    "Dense": (lambda: nc.Dense(4), (5,), (4,)),
+    "Dense tanh": (lambda: nc.Dense(3, activation="tanh", use_bias=False), (5,), (3,)),
+    "Dense softmax": (lambda: nc.Dense(3, activation="softmax"), (5,), (3,)),
+    "MaxPool2D": (lambda: nc.MaxPool2D(2), (5, 6, 3), (2, 3, 3)),
+    "MaxPool2D overlap": (
+        lambda: nc.MaxPool2D((3, 2), stride=1, padding=((1, 1), (0, 1))),
+        (5, 6, 3),
+        (5, 6, 3),
+    ),
+    "AveragePool2D": (lambda: nc.AveragePool2D(2, padding="same"), (5, 6, 3), (3, 3, 3)),
+    "GlobalAveragePool2D": (lambda: nc.GlobalAveragePool2D(), (5, 6, 3), (3,)),
+    "Flatten": (lambda: nc.Flatten(), (5, 6, 3), (90,)),
+    "Dropout": (lambda: nc.Dropout(0.4), (5, 6, 3), (5, 6, 3)),
+    "ReLU": (lambda: nc.ReLU(), (5, 3), (5, 3)),
+    "LeakyReLU": (lambda: nc.LeakyReLU(0.2), (5, 3), (5, 3)),
+    "Sigmoid": (lambda: nc.Sigmoid(), (5, 3), (5, 3)),
+    "Tanh": (lambda: nc.Tanh(), (5, 3), (5, 3)),
+    "GELU": (lambda: nc.GELU(), (5, 3), (5, 3)),
+    "Softmax": (lambda: nc.Softmax(), (5, 3), (5, 3)),
+}
+NAMES = list(CASES)
+
+
+def built(name: str, dtype: str = "float32") -> tuple[Layer, Shape, Shape]:
+    """Return a layer with random parameters (biases too), its input and its output shape."""
+    make, input_shape, output_shape = CASES[name]
+    layer = make()
+    layer.dtype = dtype
+    rng = np.random.default_rng(1)
+    layer.build(input_shape, rng)
+    for p in layer.params.values():
+        p[...] = rng.normal(0, 0.5, p.shape)
+    return layer, input_shape, output_shape
+
+
+def images(shape: Shape, dtype: str = "float32", n: int = 3, seed: int = 0) -> Array:
+    """Return standard normal numbers (n, *shape)."""
+    return np.random.default_rng(seed).standard_normal((n, *shape)).astype(dtype)
+
+
+def snapshot(layer: Layer) -> Any:
+    """Return a deep copy of everything that the layer knows."""
+    return copy.deepcopy(vars(layer))
+
+
+def same(a: Any, b: Any) -> bool:
+    """Tell whether two nested structures are equal, arrays bit by bit."""
+    if isinstance(a, np.ndarray):
+        return isinstance(b, np.ndarray) and a.dtype == b.dtype and np.array_equal(a, b)
+    if isinstance(a, dict):
+        return isinstance(b, dict) and a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    if isinstance(a, (tuple, list)):
+        return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, Layer):
+        return type(a) is type(b) and same(vars(a), vars(b))
+    return bool(type(a) is type(b) and a == b)
