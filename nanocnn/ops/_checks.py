@@ -70,7 +70,7 @@ def is_count(value: object, least: int) -> bool:
 
 def pair(name: str, value: int | Sequence[int], least: int = 1) -> Pair:
     """Turn an int or a pair of ints into a pair; raise ValueError for anything else."""
-    values = (value, value) if is_count(value, least) else value
+    values: Any = (value, value) if is_count(value, least) else value
     if (
         isinstance(values, (tuple, list))
         and len(values) == 2
@@ -109,15 +109,16 @@ def resolve_padding(
         )
         return rows, cols
     try:
-        if isinstance(padding, (tuple, list)) and len(padding) == 2 and not is_count(padding[0], 0):
-            top_bottom, left_right = (
-                pair("padding", p) if not isinstance(p, (tuple, list)) else pair("padding", p, 0)
-                for p in padding
-            )
+        if (
+            isinstance(padding, (tuple, list))
+            and len(padding) == 2
+            and all(isinstance(p, (tuple, list)) for p in padding)
+        ):
+            top_bottom, left_right = (pair("padding", p, 0) for p in padding)
             return top_bottom, left_right
         if not isinstance(padding, str):
-            rows, cols = pair("padding", padding, 0)
-            return (rows, rows), (cols, cols)
+            down, across = pair("padding", padding, 0)
+            return (down, down), (across, across)
     except ValueError:
         pass
     raise ValueError(

@@ -163,7 +163,7 @@ def nan_pixels(root):
     images = np.random.default_rng(0).random((20, 28, 28), np.float32)
     images[7, 3, 3] = np.nan
     parts = {f"{p}_images": np.zeros((8, 28, 28), np.float32) for p in ("val", "test")}
-    return npz(root, train_images=images, **parts), ["NaN", "7"]
+    return npz(root, train_images=images, **parts), ["NaN", "images.npz"]
 
 
 def smaller_than_a_filter(root):

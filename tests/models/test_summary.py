@@ -54,7 +54,16 @@ def test_frozen_shared_and_nested() -> None:
     lines = text.splitlines()
     assert lines[3].split() == ["dense_1", "(Dense)", "4", "20", "frozen", "16", "32"]
     assert lines[4].split() == ["re_lu_1", "(ReLU)", "4", "0", "0", "32"]
-    assert lines[5].split() == ["dense_1", "(Dense)", "4", "20", "frozen", "16", "0"]  # x is relu's y
+    assert lines[5].split() == [
+        "dense_1",
+        "(Dense)",
+        "4",
+        "20",
+        "frozen",
+        "16",
+        "0",
+    ]  # x is relu's y
+    # the second time, x is what relu has kept as its y
     assert rows["sequential_1"][:3] == ["3", "15", "12"]
     assert rows["total,"][-3] == "35", "a layer that stands twice has its parameters once"
     for key, p in model.params.items():

@@ -1,7 +1,7 @@
 """The chest wall, lungs, ribs, spine and heart of one axial slice, as smooth implicit shapes.
 
 Every shape is a function that is positive inside and falls off by about one per millimetre, so that
-an edge can be drawn one pixel soft, shapes can be united and cut, and "how deep in the lung" is
+an edge can be drawn a pixel or two soft, shapes can be united and cut, and "how deep in a lung" is
 known where a lesion is to be placed. x runs to the right of the image (the patient's left), y
 towards the patient's back; both are in mm from the centre of the field of view.
 """
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 Image = NDArray[np.float32]
 
 FIELD_OF_VIEW_MM = 300.0
-LUNG_EDGE = 2.0
-AIR, FAT, MUSCLE, HEART, MARROW, CORTEX = -1000.0, -100.0, 50.0, 40.0, 220.0, 700.0
+LUNG_EDGE = 2.0  # pixels; breathing blurs it, and a small network learns beside it more easily
+AIR, FAT, MUSCLE, MARROW, CORTEX = -1000.0, -100.0, 50.0, 220.0, 700.0
 
 
 class Grid(NamedTuple):
@@ -30,6 +30,7 @@ class Grid(NamedTuple):
 
 
 def make_grid(size: int) -> Grid:
+    """Return the grid of `size` by `size` pixels over the field of view."""
     pixel_mm = FIELD_OF_VIEW_MM / size
     axis = ((np.arange(size) - 0.5 * (size - 1)) * pixel_mm).astype(np.float32)
     return Grid(size, pixel_mm, axis[None, :], axis[:, None])
@@ -85,7 +86,7 @@ def random_chest(rng: np.random.Generator) -> Chest:
         shift_x=u(-6, 6),
         shift_y=u(-8, 2),
         table_gap=u(1, 9),
-        table_hu=u(-200, 250),
+        table_hu=u(-500, 150),
         level=u(0.2, 0.8),
     )
 

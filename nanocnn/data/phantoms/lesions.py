@@ -4,8 +4,7 @@ A nodule has a lobulated outline, spicules that radiate into the lung, and bubbl
 inside. A benign opacity is the same tissue tidied up: the pixels of a nodule of the same random
 kind, sorted so that the densest lie in the middle of a smooth ellipse. So the two agree exactly in
 diameter, mass, mean and histogram, and differ only in how the tissue is laid out: irregular edge
-and texture against a smooth, centrally dense round or oval opacity (a granuloma, or a vessel that
-crosses the plane, with its stem).
+and texture against a smooth, centrally dense round or oval opacity, such as a granuloma.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from numpy.typing import NDArray
 
 from nanocnn.data.phantoms.anatomy import Grid, Image, box
 
-DIAMETER_MM = (26.0, 42.0)
-DENSITY_HU = (-50.0, 120.0)
+DIAMETER_MM = (28.0, 44.0)
+DENSITY_HU = (0.0, 150.0)
 CALCIUM_HU = 500.0
 CALCIFIED_SHARE = 0.5
 FINEST_MM = 2.3
@@ -34,7 +33,7 @@ class Site(NamedTuple):
 
 
 def choose_sites(rng: np.random.Generator, grid: Grid, depth: Image, count: int) -> list[Site]:
-    """Draw up to `count` sites inside the lungs that do not touch; at least one where any fits."""
+    """Draw one to `count` sites inside the lungs; further ones only where they touch no other."""
     free = depth.copy()
     sites: list[Site] = []
     for _ in range(count):
@@ -89,7 +88,7 @@ def _lucencies(x: Image, y: Image, radius: float, grain: float, rng: np.random.G
     d_x = x.ravel() - (d * np.cos(turn)).astype(np.float32)[:, None]
     d_y = y.ravel() - (d * np.sin(turn)).astype(np.float32)[:, None]
     bubble = np.exp((d_x * d_x + d_y * d_y) * np.float32(-0.5 / (0.75 * grain) ** 2))
-    emptied = rng.uniform(0.7, 1.0, (count, 1)).astype(np.float32)
+    emptied = rng.uniform(0.8, 1.0, (count, 1)).astype(np.float32)
     left: Image = np.prod(1.0 - emptied * bubble, axis=0).reshape(x.shape)
     return left
 
@@ -97,12 +96,12 @@ def _lucencies(x: Image, y: Image, radius: float, grain: float, rng: np.random.G
 def _spicules(
     x: Image, y: Image, r: Image, radius: float, grain: float, rng: np.random.Generator
 ) -> Image:
-    """Return strands `grain` mm wide that leave the body every 6.5 mm or so, evenly jittered."""
-    count = round(2.0 * np.pi * radius / 6.5)
+    """Return strands `grain` mm wide that leave the body every 6 mm or so, evenly jittered."""
+    count = round(2.0 * np.pi * radius / 6.0)
     turn = (np.arange(count) + rng.uniform(-0.3, 0.3, count)) * (2.0 * np.pi / count)
     c, s = (f(turn).astype(np.float32)[:, None] for f in (np.cos, np.sin))
     ahead, off = c * x.ravel() + s * y.ravel(), np.abs(c * y.ravel() - s * x.ravel())
-    tip = (1.1 * radius + rng.uniform(6.0, 12.0, (count, 1))).astype(np.float32)
+    tip = (1.1 * radius + rng.uniform(8.0, 14.0, (count, 1))).astype(np.float32)
     strand = np.clip(1.05 - off / np.float32(grain), 0.0, 1.0)
     strand *= np.clip((tip - r.ravel()) / np.float32(grain), 0.0, 1.0)
     strand *= ahead > 0.7 * radius
