@@ -253,6 +253,7 @@ def run(args: argparse.Namespace) -> None:
     history.to_csv(out / "history.csv")
     found, probabilities = evaluate_model(model, data)
     if args.data is None:
+        nc.release_memory()  # what training left for reuse: the baselines want room, too
         found |= compare(data, probabilities)
     draw(history, data, probabilities, out)
     found |= {
