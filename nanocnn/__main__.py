@@ -91,7 +91,7 @@ def _check_threads() -> str:
             outputs.append((y, *nc.ops.conv2d_backward(y, cache)[:2]))
     finally:
         nc.set_num_threads(before)
-    if not all(np.array_equal(a, b) for a, b in zip(*outputs, strict=True)):  # type: ignore[arg-type]
+    if not all(np.array_equal(a, b) for a, b in zip(*outputs, strict=True)):
         raise ArithmeticError("results depend on the number of threads")
     return "the same bits on 1 thread and on more"
 

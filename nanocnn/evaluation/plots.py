@@ -274,6 +274,7 @@ def _grid(fig: Any, rows: int, columns: int) -> list[Any]:
 
 def _text(name: str, longest: int) -> str:
     """Shorten a name from outside, and keep its dollar signs from being read as mathematics."""
+    name = f"class {name}" if name.isdigit() else name  # a bare number reads like a measurement
     short = name if len(name) <= longest else name[: longest - 1] + "…"
     return short.replace("$", r"\$")
 

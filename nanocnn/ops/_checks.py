@@ -68,7 +68,7 @@ def is_count(value: object, least: int) -> bool:
     )
 
 
-def pair(name: str, value: int | Sequence[int], least: int = 1) -> Pair:
+def pair(name: str, value: Any, least: int = 1) -> Pair:
     """Turn an int or a pair of ints into a pair; raise ValueError for anything else."""
     values: Any = (value, value) if is_count(value, least) else value
     if (

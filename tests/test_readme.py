@@ -1,0 +1,34 @@
+"""What the README promises: its tour runs, its map names what exists, its commands are CI's."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_tour_runs_as_printed(tmp_path, monkeypatch, capsys):
+    (tour,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(compile(tour, "README.md", "exec"), names)
+    assert names["logits"].shape == (8, 2)
+    assert set(names["grads"]) == set(names["model"].params)
+    assert (tmp_path / "model.safetensors").exists()
+    assert "multiply-adds" in capsys.readouterr().out
+
+
+def test_the_map_and_the_picture_exist():
+    table = README.split("## Where things are")[1].split("## Results")[0]
+    for path in re.findall(r"`(nanocnn/[\w./]+|examples/|tests/|benchmarks/)`", table):
+        assert (ROOT / path).exists(), path
+    for picture in re.findall(r"!\[.*?\]\((.*?)\)", README):
+        assert (ROOT / picture).stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("part", ['-e ".[test]"', "-m pytest"])
+def test_ci_runs_the_test_command(part):
+    assert part in README
+    assert part in (ROOT / ".ci" / "run").read_text()
