@@ -34,7 +34,7 @@ from nanocnn.evaluation import baseline_report, bootstrap, metrics, plots
 
 PHANTOMS = {"train": 1000, "val": 200, "test": 200}
 SYNTHETIC = "synthetic images (phantoms), not patients"
-DIAMETER_BINS_MM = (0, 30, 35, 40, 100)
+NODULE_BINS_MM = (28, 32, 36, 40, 44)
 
 
 class Part(NamedTuple):
@@ -181,15 +181,15 @@ def compare(data: Data, probabilities: np.ndarray) -> dict[str, Any]:
         *(part[:2] for part in (data.train, data.val, data.test))
     )
     right = probabilities.argmax(axis=1) == data.test.labels
-    diameters = data.test.diameters
-    found["accuracy_by_diameter_mm"] = {
+    nodule, diameters = data.test.labels == 1, data.test.diameters
+    found["accuracy_by_nodule_diameter_mm"] = {
         f"{low} to {high}": [float(right[chosen].mean()), int(chosen.sum())]
-        for low, high in itertools.pairwise(DIAMETER_BINS_MM)
-        if (chosen := (low <= diameters) & (diameters < high)).any()
+        for low, high in itertools.pairwise(NODULE_BINS_MM)
+        if (chosen := nodule & (low <= diameters) & (diameters < high)).any()
     }
     print(f"\n{baseline_report.baseline_table(found)}")
-    print(f"  {'the network':42} {right.mean():8.3f}\n\nthe network by the opacity's diameter")
-    for interval, (accuracy, n) in found["accuracy_by_diameter_mm"].items():
+    print(f"  {'the network':42} {right.mean():8.3f}\n\nnodules found, by diameter")
+    for interval, (accuracy, n) in found["accuracy_by_nodule_diameter_mm"].items():
         print(f"  {interval:>9} mm  {accuracy:.3f} of {n}")
     return found
 

@@ -63,7 +63,7 @@ def test_phantoms_without_arguments_but_small(tmp_path):
     assert 0 <= found["test_auc"] <= 1
     for name in ("logistic", "histogram", "feature"):
         assert 0 <= found[f"baseline_{name}_accuracy"] <= 1
-    assert sum(n for _, n in found["accuracy_by_diameter_mm"].values()) == 40
+    assert sum(n for _, n in found["accuracy_by_nodule_diameter_mm"].values()) == 20
     assert "synthetic" in done.stdout
     assert "Test accuracy:" in done.stdout
     for word in ("loss=", "accuracy=", "epoch 2/2", "<"):  # tqdm writes elapsed<left
