@@ -169,8 +169,11 @@ class Sequential(Model):
     ) -> tuple[Array, SequentialCache]:
         key = as_key(rng)
         caches = []
-        for layer in self.layers:
-            own = None if key is None else derive(key, str(layer.name))
+        for i, layer in enumerate(self.layers):
+            # A layer that stands here twice must not drop the same elements both times.
+            again = self.layers[:i].count(layer)
+            label = f"{layer.name}.{again}" if again else str(layer.name)
+            own = None if key is None else derive(key, label)
             x, cache = layer.forward(x, training=training, rng=own)
             caches.append(cache)
         return x, SequentialCache(tuple(caches))

@@ -86,3 +86,11 @@ def test_keys() -> None:
     assert derive(1, "11") == derive(1, 11)
     # Frozen: another value would change every run with dropout that anyone has recorded.
     assert derive(0, "dropout_1") == 0xFFF8E0C56B717FC
+
+
+def test_a_layer_that_stands_twice_drops_twice() -> None:
+    """With one mask for both, a half would be left; with two, a quarter."""
+    dropout = nc.Dropout(0.5)
+    model = nc.Sequential([dropout, dropout], input_shape=(40_000,))
+    y, _ = model.forward(np.ones((1, 40_000), np.float32), training=True, rng=1)
+    assert abs((y > 0).mean() - 0.25) < 0.02
