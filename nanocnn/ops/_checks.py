@@ -98,11 +98,10 @@ def resolve_padding(
     dilation: Pair = (1, 1),
 ) -> Padding:
     """Turn "valid", "same", an int, a pair or two pairs into ((top, bottom), (left, right))."""
-    if isinstance(padding, np.ndarray):
-        padding = padding.tolist()
-    if padding == "valid":
+    given: Any = padding.tolist() if isinstance(padding, np.ndarray) else padding
+    if given == "valid":
         return (0, 0), (0, 0)
-    if padding == "same":
+    if given == "same":
         rows, cols = (
             same_padding(s, k, t, d)
             for s, k, t, d in zip(size, kernel, stride, dilation, strict=True)
@@ -110,20 +109,20 @@ def resolve_padding(
         return rows, cols
     try:
         if (
-            isinstance(padding, (tuple, list))
-            and len(padding) == 2
-            and all(isinstance(p, (tuple, list)) for p in padding)
+            isinstance(given, (tuple, list))
+            and len(given) == 2
+            and all(isinstance(p, (tuple, list)) for p in given)
         ):
-            top_bottom, left_right = (pair("padding", p, 0) for p in padding)
+            top_bottom, left_right = (pair("padding", p, 0) for p in given)
             return top_bottom, left_right
-        if not isinstance(padding, str):
-            down, across = pair("padding", padding, 0)
+        if not isinstance(given, str):
+            down, across = pair("padding", given, 0)
             return (down, down), (across, across)
     except ValueError:
         pass
     raise ValueError(
         "padding must be 'valid', 'same', a whole number from 0, a pair (rows, columns) or "
-        f"((top, bottom), (left, right)), got {padding!r}"
+        f"((top, bottom), (left, right)), got {given!r}"
     )
 
 
