@@ -169,8 +169,8 @@ def evaluate_model(model: nc.Sequential, data: Data) -> tuple[dict[str, Any], np
     probabilities = model.predict(data.test.images)
     found: dict[str, Any] = {}
     for name, result in bootstrap.summarize(data.test.labels, probabilities).items():
-        found[f"test_{name}"] = result.value
-        found[f"test_{name}_interval"] = [result.low, result.high]
+        value, *interval = (v if math.isfinite(v) else None for v in result[:3])  # JSON has no NaN
+        found[f"test_{name}"], found[f"test_{name}_interval"] = value, interval
     print(f"Test accuracy: {100 * found['test_accuracy']:.2f}%")
     return found, probabilities
 
@@ -199,15 +199,9 @@ def draw(history: nc.History, data: Data, probabilities: np.ndarray, out: Path) 
     plots.plot_history(history.history, out / "curves.png", note=data.note)
     matrix = metrics.confusion_matrix(data.test.labels, probabilities, len(data.classes))
     plots.plot_confusion_matrix(matrix, data.classes, out / "confusion_matrix.png", note=data.note)
-    images = data.test.images if data.test.images.ndim == 4 else data.test.images[..., np.newaxis]
-    plots.plot_predictions(
-        images,
-        data.test.labels,
-        probabilities,
-        data.classes,
-        out / "predictions.png",
-        note=data.note,
-    )
+    images = data.test.images.reshape(*data.test.images.shape[:3], -1)  # grey wants its axis
+    named = (data.test.labels, probabilities, data.classes)
+    plots.plot_predictions(images, *named, out / "predictions.png", note=data.note)
 
 
 def peak_memory_mb() -> float | None:
@@ -266,10 +260,7 @@ def run(args: argparse.Namespace) -> None:
         "seconds_total": time.perf_counter() - STARTED,
         "peak_rss_mb": peak_memory_mb(),
         "weights_sha256": hashlib.sha256((out / "model.safetensors").read_bytes()).hexdigest(),
-        **{
-            k: getattr(args, k)
-            for k in ("seed", "epochs", "batch_size", "learning_rate", "improved")
-        },
+        **{k: v for k, v in vars(args).items() if k not in ("data", "out", "quiet")},
     }
     (out / "metrics.json").write_text(json.dumps(found, indent=2) + "\n")
     print(f"\npictures, model and metrics.json are in {out}")
