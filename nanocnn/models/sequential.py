@@ -186,8 +186,10 @@ class Sequential(Model):
         first = 0 if need_dx else min(learners, default=len(self.layers))
         dx: Array | None = dy
         for i in reversed(range(first, len(self.layers))):
+            if dx is None:  # a layer of the user's own, most likely
+                wrong = self.layers[i + 1].label
+                raise TypeError(f"{wrong}: backward returned no dx although need_dx was True")
             layer = self.layers[i]
-            assert dx is not None
             dx, own = layer.backward(dx, cache.caches[i], need_dx=need_dx or i > first)
             for key, g in own.items():
                 name = f"{layer.name}.{key}"

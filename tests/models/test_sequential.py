@@ -252,3 +252,17 @@ def test_repr_shows_the_layers() -> None:
     twin = eval(repr(model), vars(nc))
     assert repr(twin) == repr(model)
     assert "Dense(units=2" in repr(model)
+
+
+def test_a_layer_that_forgets_dx_is_named() -> None:
+    class Forgetful(nc.Layer):
+        def forward(self, x, *, training=False, rng=None):  # type: ignore[no-untyped-def]
+            return x, None
+
+        def backward(self, dy, cache, *, need_dx=True):  # type: ignore[no-untyped-def]
+            return None, {}
+
+    model = nc.Sequential([nc.Dense(3), Forgetful(name="sieve")], input_shape=(2,))
+    y, cache = model.forward(np.ones((1, 2), np.float32))
+    with pytest.raises(TypeError, match="Forgetful 'sieve': backward returned no dx"):
+        model.backward(y, cache)
