@@ -232,6 +232,8 @@ def _decoy(
 def _in_order(returned: Any, count: int, floating: list[int]) -> list[Any] | None:
     """Return one gradient, or None, for each input; None if the number does not fit."""
     gradients = list(returned) if isinstance(returned, (tuple, list)) else [returned]
+    while len(gradients) > count and gradients[-1] is None:  # db of an op that was given no b
+        gradients.pop()
     if len(gradients) == count:
         return gradients
     if len(gradients) == len(floating):

@@ -1,0 +1,188 @@
+"""What to check every exported operation, layer and loss on.
+
+The things themselves are found in `nanocnn.ops`, `nanocnn.layers` and `nanocnn.losses`; this table
+only says on which shapes and options. Whoever exports something new and gives it no case here is
+told so by `python -m nanocnn.gradcheck`, which then fails. Height and width, input and output
+channels, and the two sides of a filter differ, so that an exchange of two axes cannot hide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nanocnn import layers, losses, ops
+
+Array = NDArray[Any]
+Shape = tuple[int, ...]
+
+
+class OpCase(NamedTuple):
+    """Shapes of the arrays of `<name>_forward`, in order, and its other arguments by name."""
+
+    shapes: tuple[Shape, ...]
+    options: Mapping[str, Any] = MappingProxyType({})
+
+    def draw(self, rng: np.random.Generator) -> tuple[Array, ...]:
+        """Return standard normal arrays."""
+        return tuple(rng.standard_normal(shape) for shape in self.shapes)
+
+
+class LayerCase(NamedTuple):
+    """How to make the layer, and the shape of one input."""
+
+    make: Callable[[], Any]
+    input_shape: Shape
+
+
+class LossCase(NamedTuple):
+    """A function that draws outputs and a target, and options of the loss."""
+
+    draw: Callable[[np.random.Generator], tuple[Array, Any]]
+    options: Mapping[str, Any] = MappingProxyType({})
+
+
+_X, _W, _B = (2, 7, 6, 4), (3, 2, 4, 6), (6,)
+_DENSE = ((3, 5), (5, 4), (4,))
+_ROWS = OpCase(((4, 5),))
+
+OPS: dict[str, list[OpCase]] = {
+    "conv2d": [
+        OpCase((_X, _W, _B)),
+        OpCase((_X, _W), {"stride": (2, 3), "padding": "same"}),
+        OpCase((_X, _W, _B), {"padding": ((2, 0), (1, 2)), "dilation": (2, 1)}),
+        OpCase((_X, (3, 2, 2, 6), _B), {"groups": 2, "padding": 1}),
+        OpCase((_X, (2, 3, 1, 8), (8,)), {"groups": 4, "stride": (1, 2)}),
+        OpCase((_X, (1, 1, 4, 3), (3,))),
+        OpCase((_X, _W, _B), {"activation": "relu", "padding": "same"}),
+        OpCase((_X, _W, _B), {"activation": "sigmoid"}),
+        OpCase((_X, _W, _B), {"activation": "tanh", "stride": 2}),
+    ],
+    "dense": [
+        OpCase(_DENSE),
+        OpCase(_DENSE[:2]),
+        OpCase(_DENSE, {"activation": "relu"}),
+        OpCase(_DENSE, {"activation": "sigmoid"}),
+        OpCase(_DENSE, {"activation": "tanh"}),
+    ],
+    "max_pool2d": [
+        OpCase(((2, 6, 5, 3),)),
+        OpCase(((2, 6, 5, 3),), {"window": 3, "stride": 2, "padding": 1}),
+        OpCase(((2, 5, 6, 3),), {"window": (2, 3), "stride": 1}),
+    ],
+    "average_pool2d": [
+        OpCase(((2, 6, 5, 3),)),
+        OpCase(((2, 6, 5, 3),), {"window": (3, 2), "stride": (1, 2), "padding": "same"}),
+    ],
+    "global_average_pool2d": [OpCase(((2, 4, 5, 3),))],
+    "relu": [_ROWS],
+    "leaky_relu": [_ROWS, OpCase(((4, 5),), {"slope": 0.2})],
+    "sigmoid": [_ROWS],
+    "tanh": [_ROWS],
+    "gelu": [_ROWS],
+    "softmax": [_ROWS, OpCase(((2, 3, 4),))],
+    "dropout": [OpCase(((4, 5),), {"rate": 0.3, "key": 11})],
+    "flatten": [OpCase(((2, 3, 4, 2),))],
+}
+
+LAYERS: dict[str, list[LayerCase]] = {
+    "Conv2D": [
+        LayerCase(lambda: layers.Conv2D(4, 3), (6, 7, 3)),
+        LayerCase(lambda: layers.Conv2D(4, (3, 2), activation="relu"), (6, 5, 2)),
+        LayerCase(
+            lambda: layers.Conv2D(
+                6,
+                (2, 3),
+                stride=(2, 1),
+                padding=((1, 0), (2, 1)),
+                dilation=(1, 2),
+                groups=2,
+                activation="gelu",
+                use_bias=False,
+            ),
+            (7, 6, 4),
+        ),
+    ],
+    "Dense": [
+        LayerCase(lambda: layers.Dense(4), (5,)),
+        LayerCase(lambda: layers.Dense(4, activation="sigmoid"), (5,)),
+        LayerCase(lambda: layers.Dense(3, activation="softmax", use_bias=False), (5,)),
+    ],
+    "MaxPool2D": [
+        LayerCase(lambda: layers.MaxPool2D(2), (5, 6, 3)),
+        LayerCase(
+            lambda: layers.MaxPool2D((3, 2), stride=1, padding=((1, 1), (0, 1))),
+            (5, 6, 3),
+        ),
+    ],
+    "AveragePool2D": [LayerCase(lambda: layers.AveragePool2D(2, padding="same"), (5, 6, 3))],
+    "GlobalAveragePool2D": [LayerCase(lambda: layers.GlobalAveragePool2D(), (5, 6, 3))],
+    "Flatten": [LayerCase(lambda: layers.Flatten(), (3, 4, 2))],
+    "Dropout": [LayerCase(lambda: layers.Dropout(0.4), (5, 6))],
+    "ReLU": [LayerCase(lambda: layers.ReLU(), (5, 3))],
+    "LeakyReLU": [LayerCase(lambda: layers.LeakyReLU(0.2), (5, 3))],
+    "Sigmoid": [LayerCase(lambda: layers.Sigmoid(), (5, 3))],
+    "Tanh": [LayerCase(lambda: layers.Tanh(), (5, 3))],
+    "GELU": [LayerCase(lambda: layers.GELU(), (5, 3))],
+    "Softmax": [LayerCase(lambda: layers.Softmax(), (5, 3))],
+}
+
+
+def _labels(rng: np.random.Generator) -> tuple[Array, Array]:
+    return 2 * rng.standard_normal((5, 3)), rng.integers(0, 3, 5)
+
+
+def _pixels(rng: np.random.Generator) -> tuple[Array, Array]:
+    return rng.standard_normal((2, 3, 4, 5)), rng.integers(0, 5, (2, 3, 4))
+
+
+def _soft_rows(rng: np.random.Generator) -> tuple[Array, Array]:
+    q = rng.uniform(0.1, 1, (5, 3))
+    return 2 * rng.standard_normal((5, 3)), q / q.sum(axis=1, keepdims=True)
+
+
+def _probabilities(rng: np.random.Generator) -> tuple[Array, Array]:
+    return rng.uniform(0.1, 1, (5, 3)), rng.integers(0, 3, 5)
+
+
+def _yes_or_no(rng: np.random.Generator) -> tuple[Array, Array]:
+    return 2 * rng.standard_normal((5, 3)), rng.integers(0, 2, (5, 3))
+
+
+def _numbers(rng: np.random.Generator) -> tuple[Array, Array]:
+    return rng.standard_normal((4, 3)), rng.standard_normal((4, 3))
+
+
+_WEIGHTS = {"class_weight": (0.5, 2.0, 1.5), "label_smoothing": 0.1}
+LOSSES: dict[str, list[LossCase]] = {
+    "softmax_cross_entropy": [
+        LossCase(_labels),
+        LossCase(_pixels),
+        LossCase(_soft_rows, _WEIGHTS),
+    ],
+    "categorical_crossentropy": [LossCase(_probabilities), LossCase(_probabilities, _WEIGHTS)],
+    "binary_cross_entropy": [
+        LossCase(_yes_or_no),
+        LossCase(_yes_or_no, {"class_weight": (0.5, 2.0), "label_smoothing": 0.1}),
+    ],
+    "mean_squared_error": [LossCase(_numbers)],
+}
+
+
+def exported_ops() -> list[str]:
+    """Return the names of all operations that `nanocnn.ops` exports, without `_forward`."""
+    return [n.removesuffix("_forward") for n in ops.__all__ if n.endswith("_forward")]
+
+
+def exported_layers() -> list[str]:
+    """Return the names of all layers that `nanocnn.layers` exports; `Layer` is their base."""
+    return [name for name in layers.__all__ if name != "Layer"]
+
+
+def exported_losses() -> list[str]:
+    """Return the names of all losses that `nanocnn.losses` exports; `get` looks one up."""
+    return [name for name in losses.__all__ if name != "get"]
