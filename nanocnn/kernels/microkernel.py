@@ -21,8 +21,15 @@ steps: the KW * C numbers of one row of a window, or the pixels of one line. By 
 segments and steps the same code is the convolution's forward pass, its gradient for the input, its
 gradient for the filters and the plain matrix product.
 
+A sum that is too long for the first-level cache comes in several calls. What C holds from the calls
+before is added to a tile's finished sum, not put into the accumulators at the start: a long sum is
+then one of short sums, and its rounding errors grow with the length of a call and the number of
+calls, not with the product of both. Over the 57600 inputs of the article's dense layer that is an
+error 10 to 20 times smaller in float32, for the same number of instructions.
+
 A tile that has fewer than `TILE_ROWS` rows repeats its last row in the tables: the row is computed
 and stored twice, with the same value, which costs nothing that matters and needs no second kernel.
+(So all of C is read before any of it is written.)
 """
 
 from __future__ import annotations
@@ -45,12 +52,14 @@ def _tile_product_twin(
     tile = np.zeros((TILE_ROWS, columns), C.dtype)
     for i in range(TILE_ROWS):
         c = c0 + out[r0 + i]
-        if start != ZERO:
-            tile[i] = bias[d0 : d0 + columns] if start == BIAS else C[c : c + columns]
+        if start == BIAS:
+            tile[i] = bias[d0 : d0 + columns]
         for s in range(s0, s1):
             a, b = a0 + rows[r0 + i] + segments[s, 0], b0 + segments[s, 1]
             for k in range(segments[s, 2]):
                 tile[i] += A[a + k * ak] * B[b + k * bk : b + k * bk + columns]
+        if start == ACCUMULATE:
+            tile[i] += C[c : c + columns]
     for i in range(TILE_ROWS):
         c = c0 + out[r0 + i]
         C[c : c + columns] = np.where(tile[i] < 0, 0, tile[i]) if relu else tile[i]
@@ -93,6 +102,10 @@ class _Tile:
         first = self.b.insert_element(ir.Constant(self.vector, ir.Undefined), scalar, one)
         lanes = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
         return self.b.shuffle_vector(first, first, lanes)
+
+    def at_least(self, floor, value):
+        """max(value, floor); NaN stays NaN."""
+        return self.b.select(self.b.fcmp_ordered("<", value, floor), floor, value)
 
     def phis(self, like):
         return [[self.b.phi(self.vector) for _ in self.cols] for _ in like]
@@ -152,8 +165,8 @@ def _tile_product(
         block = {
             name: b.function.append_basic_block("tile_" + name)
             for name in (
-                "bias", "from_c", "from_c_whole", "from_c_part", "segments", "segment", "k",
-                "next_segment", "finish", "whole", "part", "done",
+                "bias", "segments", "segment", "k", "next_segment", "finish",
+                "add_c", "add_c_whole", "add_c_part", "store", "whole", "part", "done",
             )
         }  # fmt: skip
         A_ = t.at(A_, a0)
@@ -166,22 +179,11 @@ def _tile_product(
         zero = ir.Constant(t.vector, [0.0] * t.lanes)
         is_whole = b.icmp_signed(">=", columns, t.const(TILE_VECTORS * t.lanes))
 
-        # Where the accumulators start: at zero, at the bias, or at what C holds.
+        # Where the accumulators start: at the bias or at zero.
         entry = b.block
-        choice = b.switch(start, block["segments"])
-        choice.add_case(t.const(BIAS), block["bias"])
-        choice.add_case(t.const(ACCUMULATE), block["from_c"])
+        b.cbranch(b.icmp_signed("==", start, t.const(BIAS)), block["bias"], block["segments"])
         b.position_at_end(block["bias"])
         d = [t.load(t.at(bias_, b.add(d0, t.const(j * t.lanes)))) for j in t.cols]
-        b.branch(block["segments"])
-        b.position_at_end(block["from_c"])
-        b.cbranch(is_whole, block["from_c_whole"], block["from_c_part"])
-        b.position_at_end(block["from_c_whole"])
-        c_whole = [[t.load(c(n, j)) for j in t.cols] for n in t.rows]
-        b.branch(block["segments"])
-        b.position_at_end(block["from_c_part"])
-        masks = t.masks(columns)
-        c_part = [[t.masked_load(c(n, j), masks[j]) for j in t.cols] for n in t.rows]
         b.branch(block["segments"])
 
         # for s in range(s0, s1):
@@ -191,8 +193,6 @@ def _tile_product(
         for source, values in (
             (entry, [[zero] * TILE_VECTORS for _ in t.rows]),
             (block["bias"], [d for _ in t.rows]),
-            (block["from_c_whole"], c_whole),
-            (block["from_c_part"], c_part),
         ):
             s.add_incoming(s0, source)
             t.feed(sums, values, source)
@@ -227,12 +227,31 @@ def _tile_product(
         t.feed(sums, new, block["next_segment"])
         b.branch(block["segments"])
 
-        # relu on the way out: max(sum, floor) with floor 0, or -inf for none. NaN stays NaN.
+        # Add what C holds from the calls before.
         b.position_at_end(block["finish"])
+        adds = b.icmp_signed("==", start, t.const(ACCUMULATE))
+        b.cbranch(adds, block["add_c"], block["store"])
+        b.position_at_end(block["add_c"])
+        b.cbranch(is_whole, block["add_c_whole"], block["add_c_part"])
+        b.position_at_end(block["add_c_whole"])
+        c_whole = [[b.fadd(sums[n][j], t.load(c(n, j))) for j in t.cols] for n in t.rows]
+        b.branch(block["store"])
+        b.position_at_end(block["add_c_part"])
+        masks = t.masks(columns)
+        c_part = [
+            [b.fadd(sums[n][j], t.masked_load(c(n, j), masks[j])) for j in t.cols] for n in t.rows
+        ]
+        b.branch(block["store"])
+
+        # relu on the way out: at least 0, or at least -inf for none.
+        b.position_at_end(block["store"])
+        totals = t.phis(t.rows)
+        for source, values in (("finish", sums), ("add_c_whole", c_whole), ("add_c_part", c_part)):
+            t.feed(totals, values, block[source])
         minus_inf = ir.Constant(t.scalar, float("-inf"))
         has_relu = b.icmp_signed("!=", relu, t.const(0))
         floor = t.splat(b.select(has_relu, ir.Constant(t.scalar, 0.0), minus_inf))
-        result = [[b.select(b.fcmp_ordered("<", v, floor), floor, v) for v in row] for row in sums]
+        result = [[t.at_least(floor, v) for v in row] for row in totals]
         b.cbranch(is_whole, block["whole"], block["part"])
         b.position_at_end(block["whole"])
         for n in t.rows:

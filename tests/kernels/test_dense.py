@@ -45,6 +45,16 @@ def test_against_numpy(n: int, d: int, f: int, source: Source) -> None:
     check(kernels.dense_backward_bias(dy), vectorized.dense_backward_bias(dy), n)
 
 
+@pytest.mark.parametrize("f", [16, 19])
+def test_a_long_sum_is_a_sum_of_short_ones(f: int) -> None:
+    # All terms are positive: one running total would be wrong by 36 eps.
+    source = Source(7, np.float32, "C")
+    x, w = abs(source.normal(1, 20_000)), abs(source.normal(20_000, f, salt=1))
+    exact = x.astype(np.float64) @ w.astype(np.float64)
+    error = np.abs(kernels.dense_forward(x, w, None) / exact - 1)
+    assert error.max() < 5 * np.finfo(np.float32).eps
+
+
 @pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh"])
 @pytest.mark.parametrize("f", [16, 19])
 def test_activation_on_the_way_out(activation: str, f: int) -> None:
