@@ -55,6 +55,16 @@ def test_a_long_sum_is_a_sum_of_short_ones(f: int) -> None:
     assert error.max() < 5 * np.finfo(np.float32).eps
 
 
+@pytest.mark.parametrize("f", [16, 19])
+def test_the_bias_is_added_to_the_sum_and_not_the_terms_to_the_bias(f: int) -> None:
+    source = Source(8, np.float32, "C")
+    x, w = abs(source.normal(5, 288)) / 512, abs(source.normal(288, f, salt=1)) / 512
+    b = np.ones(f, np.float32)
+    exact = x.astype(np.float64) @ w.astype(np.float64) + 1
+    error = np.abs(kernels.dense_forward(x, w, b) / exact - 1)
+    assert error.max() < np.finfo(np.float32).eps  # the last rounding; term by term it is 11 eps
+
+
 @pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh"])
 @pytest.mark.parametrize("f", [16, 19])
 def test_activation_on_the_way_out(activation: str, f: int) -> None:
