@@ -6,6 +6,7 @@ are all equal, where a transpose runs and only its numbers are wrong.
 
 from __future__ import annotations
 
+import functools
 import zlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -94,24 +95,23 @@ def subject_of(target: str) -> str:
     return max(names, key=len)
 
 
-def check(
-    subject: str, case: Case, seed: int, backward: Callable[..., Any] | None = None
-) -> Report:
-    """Let the checker judge an operation or a loss; `backward` stands in for the right one."""
+def check(subject: str, case: Case, seed: int, wrong: Callable[..., Any] | None = None) -> Report:
+    """Let the checker judge an operation or a loss.
+
+    `wrong` is taken for its backward pass, or for the loss, if it is given.
+    """
     rng = np.random.default_rng([seed, zlib.crc32(repr((subject, case.shapes)).encode())])
     if case.target is not None:
         y = rng.standard_normal(case.shapes[0])
         if subject == "categorical_crossentropy":
             y = rng.uniform(0.1, 1, y.shape)
-        target, loss = case.target(rng, y.shape), getattr(losses, subject)
-        return check_loss(
-            lambda a, t: loss(a, t, **case.options), y, target, seed=seed, max_elements=20
-        )
+        loss = wrong or functools.partial(getattr(losses, subject), **case.options)
+        return check_loss(loss, y, case.target(rng, y.shape), seed=seed, max_elements=20)
     arrays = [rng.standard_normal(shape) for shape in case.shapes]
     forward = getattr(ops, f"{subject}_forward")
     return check_op(
         lambda *a: forward(*a, **case.options),
-        backward or getattr(ops, f"{subject}_backward"),
+        wrong or getattr(ops, f"{subject}_backward"),
         *arrays,
         seed=seed,
         max_elements=20,

@@ -16,9 +16,13 @@ import numpy as np
 
 import nanocnn as nc
 from nanocnn import vectorized
+from nanocnn.gradcheck import check_layer
 
 from .cases import CASES, check, subject_of
 from .source import SourceMutant
+from .wrapped import WrappedMutant, as_tuple, right_backward
+from .wrapped_layers import LayerMutant
+from .wrapped_losses import LossMutant, right_loss
 
 
 class Outcome(enum.Enum):
@@ -123,8 +127,61 @@ def _parts(result: Any) -> tuple[Any, ...]:
 def _equal(a: Any, b: Any) -> bool:
     """Equal but for rounding; anything between that and 1e-6 would be for no checker to find."""
     a, b = np.asarray(a), np.asarray(b)
-    return a.shape == b.shape and bool(np.allclose(a, b, rtol=0, atol=1e-12 * (1 + abs(b).max())))
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    return bool(np.allclose(a, b, rtol=0, atol=1e-12 * (1 + abs(b).max())))
 
 
 def _rounded(a: Any) -> bytes:
-    return (np.round(np.asarray(a, np.float64), 9) + 0.0).tobytes()
+    a = np.asarray(a)
+    return f"{a.shape} {a.dtype}".encode() + (np.round(a.astype(np.float64), 9) + 0.0).tobytes()
+
+
+def judge_wrapped(mutant: WrappedMutant, seed: int = 0) -> Judgement:
+    """Let the checker judge a wrong pass that is made around the right one."""
+    right = right_backward(mutant.op)
+    wrong = mutant.make(right)
+    calls: list[tuple[bool, bytes]] = []
+
+    def backward(dy: Any, cache: Any) -> Any:
+        before = dy.copy()
+        expected = as_tuple(right(dy, cache))
+        found = wrong(dy, cache)
+        parts = as_tuple(found)
+        differs = len(parts) != len(expected) or not np.array_equal(dy, before)
+        differs = differs or not all(map(_equal, parts, expected))
+        calls.append((differs, b"".join(_rounded(a) for a in (*parts, dy))))
+        return found
+
+    with nc.backend("vectorized"), np.errstate(all="ignore"):
+        report = check(mutant.op, mutant.case, seed, backward)
+    differs, numbers = calls[-1]
+    return Judgement((outcome(differs, report.passed),), numbers)
+
+
+def judge_loss(mutant: LossMutant, seed: int = 0) -> Judgement:
+    """Let the checker judge a loss with a wrong gradient."""
+    right = right_loss(mutant.loss)
+    wrong = mutant.make(right, mutant.case.options)
+    calls: list[tuple[Any, ...]] = []
+
+    def loss(y: Any, target: Any) -> Any:
+        before = y.copy()
+        expected = right(y.copy(), target, **mutant.case.options)
+        calls.append((wrong(y, target), expected, y, before))
+        return calls[-1][0]
+
+    with nc.backend("vectorized"), np.errstate(all="ignore"):
+        report = check(mutant.loss, mutant.case, seed, loss)
+    found, expected, y, before = calls[0]  # looked at now: a later call may have written to it
+    differs = not all(map(_equal, (*found, y), (*expected, before)))
+    numbers = b"".join(map(_rounded, (*found, y)))
+    return Judgement((outcome(differs, report.passed),), numbers)
+
+
+def judge_layer(mutant: LayerMutant, seed: int = 0) -> Judgement:
+    """Let the checker judge a wrong layer. None of them is right: each breaks the protocol."""
+    with nc.backend("vectorized"), np.errstate(all="ignore"):
+        layer = mutant.make(mutant.case)
+        report = check_layer(layer, mutant.case.input_shape, seed=seed, max_elements=20)
+    return Judgement((outcome(True, report.passed),), mutant.name.encode())
