@@ -57,7 +57,7 @@ def walk(seed: int, out: Path) -> Ledger:
     summarize(ledger)
     bars.draw_formulas(ledger.verdicts, out / "formulas.png")
     bars.draw_softmax(softmax_shown, out / "softmax.png")
-    bars.draw_scatter(rng, out / "analytic_and_numeric.png")
+    bars.draw_scatter(network.scatter(rng), out / "analytic_and_numeric.png")
     grids.draw_convolution(conv_shown, out / "convolution.png")
     grids.draw_pooling(pool_shown, out / "pooling.png")
     return ledger

@@ -130,7 +130,7 @@ def show(decimals: int = 2, **arrays: Any) -> None:
     for name, array in arrays.items():
         a = np.atleast_2d(np.asarray(array, np.float64))
         whole = bool(np.all(a == np.round(a)))
-        cells = [[f"{v + 0.0:.{0 if whole else decimals}f}" for v in row] for row in a]
+        cells = [[_number(v, 0 if whole else decimals) for v in row] for row in a]
         width = max(len(cell) for row in cells for cell in row)
         rows = ["[" + "  ".join(cell.rjust(width) for cell in row) + "]" for row in cells]
         head = name + (f" {np.shape(array)}" if np.ndim(array) else "")
@@ -142,6 +142,12 @@ def show(decimals: int = 2, **arrays: Any) -> None:
         cells = [block[k] if k < len(block) else "" for block in blocks]
         line = "    ".join(cell.ljust(w) for cell, w in zip(cells, widths, strict=True))
         print(f"  {line}".rstrip())
+
+
+def _number(v: float, decimals: int) -> str:
+    """Return a number as text, without a sign where it is 0 after rounding."""
+    text = f"{v:.{decimals}f}"
+    return text.lstrip("-") if float(text) == 0 else text
 
 
 def numeric_gradient(f: Callable[[Any], Any], x: Any, dy: Any, h: float = 1e-5) -> Any:

@@ -171,11 +171,11 @@ def _unequal_sizes(rng: np.random.Generator) -> None:
                 text = f"matrix product of shapes {delta_next.shape} and {a_below.shape}"
             print(f"      {name}   {text}")
     b = rng.standard_normal((F, 1))
-    delta = rng.random((F, N))
+    stretched = (b - ALPHA * rng.random((F, N))).shape
     print(f"      article (7)   shape {delta_next.shape}, the bias is {b.shape}")
     say(f"""
         The dangerous one is the last, once its index is right. NumPy stretches the bias silently:
-        after b = b - alpha * delta its shape is {(b - ALPHA * delta).shape}, a bias for every image.
+        after b = b - alpha * delta its shape is {stretched}, a bias for every image.
 
         And for l = L the printed formulas ask for delta(L+1). There is no layer L+1.
     """)
