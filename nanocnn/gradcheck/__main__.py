@@ -17,7 +17,6 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
-import nanocnn
 from nanocnn._backend import BACKENDS
 from nanocnn.gradcheck.everything import Finding, jobs, run
 from nanocnn.gradcheck.page import write_page
@@ -87,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     if given.html:
         with _bar(len(findings), "plots") as bar:
-            title = f"Gradients of nanocnn {nanocnn.__version__}"
+            title = "Gradients of nanocnn"
             write_page(findings, given.html, title, bar.update)
         print(f"{given.html}: reports and plots")
     return 1 if wrong else 0
