@@ -143,9 +143,19 @@ def _called(t: Trial) -> str:
 
 
 def _layouts(t: Trial) -> str:
-    wide = np.repeat(np.repeat(t.x, 2, axis=-1), 2, axis=0)
-    fault = _differ(t.both(wide[::2, ..., ::2], np.asfortranarray(t.dy))[1:], t.both(t.x, t.dy)[1:])
-    return f"{fault} differs when x has gaps and dy lies in Fortran order" if fault else ""
+    plain = t.both(t.x, t.dy)[1:]
+    for name, x, dy in (
+        ("x has gaps and dy lies in Fortran order", _with_gaps(t.x), np.asfortranarray(t.dy)),
+        ("x lies in Fortran order and dy has gaps", np.asfortranarray(t.x), _with_gaps(t.dy)),
+    ):
+        if fault := _differ(t.both(x, dy)[1:], plain):
+            return f"{fault} differs when {name}"
+    return ""
+
+
+def _with_gaps(a: Array) -> Array:
+    """Return the same numbers, every second one of a larger array."""
+    return np.asarray(np.repeat(np.repeat(a, 2, axis=-1), 2, axis=0)[::2, ..., ::2])
 
 
 def _read_only(t: Trial) -> str:
