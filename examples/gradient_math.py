@@ -1,6 +1,6 @@
 """From the chain rule to the article's backward pass, as it should have been printed.
 
-    python examples/gradient_math.py                  half a second of arithmetic, then pictures
+    python examples/gradient_math.py                  a second of arithmetic, then pictures
 
 The article on which nanocnn's first example rests prints seven equations for a network of dense
 layers. Four are right. The three of the backward pass are not:

@@ -12,13 +12,9 @@ from matplotlib.figure import Figure
 
 from .ledger import CORRECTED, PRINTED, SLIP, Verdict
 
-# Okabe and Ito's colours, which colour-blind readers can tell apart; hatches tell them apart again.
+# Okabe and Ito's colours, which colour-blind readers can tell apart.
 BLUE, ORANGE, SKY, RED, GREY = "#0072B2", "#E69F00", "#56B4E9", "#D55E00", "#666666"
-LOOK = {
-    PRINTED: {"color": RED, "hatch": ""},
-    SLIP: {"color": ORANGE, "hatch": ""},
-    CORRECTED: {"color": BLUE, "hatch": ""},
-}
+COLORS = {PRINTED: RED, SLIP: ORANGE, CORRECTED: BLUE}
 DPI = 120
 LEAST, MOST = 1e-18, 1e3  # the axis of relative errors; an error of 0 is drawn at its left end
 
@@ -38,7 +34,7 @@ def draw_formulas(verdicts: Sequence[Verdict], path: Path) -> None:
     _bars(right, [v for v in verdicts if v.section > 4])
     left.set_title("The dense layer and the article's formulas", fontsize=12, pad=10)
     right.set_title("Convolution, pooling, softmax", fontsize=12, pad=10)
-    handles = [left.barh([0], [0], **LOOK[kind], label=kind) for kind in LOOK]
+    handles = [left.barh([0], [0], color=color, label=kind) for kind, color in COLORS.items()]
     handles += left.plot([], [], "|", color="black", ms=10, mew=2, label="tolerance of the check")
     fig.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False, fontsize=11)
     fig.supxlabel("worst relative error of the gradient (logarithmic)", fontsize=11)
@@ -57,7 +53,7 @@ def _bars(ax: Any, verdicts: Sequence[Verdict]) -> None:
             )  # fmt: skip
             y += 1
         error = v.error if math.isfinite(v.error) else MOST
-        ax.barh(y, max(error, LEAST * 1.3), left=0, height=0.74, **LOOK[v.written])
+        ax.barh(y, max(error, LEAST * 1.3), left=0, height=0.74, color=COLORS[v.written])
         text = f"{v.error:.1e}" if math.isfinite(v.error) else "wrong shape"
         if math.isfinite(v.error):
             ax.plot(v.tolerance, y, "|", color="black", ms=8, mew=2)
@@ -95,7 +91,7 @@ def draw_softmax(shown: Any, path: Path) -> None:
         above, below = axes[0, n], axes[1, n]
         _labelled(above, k - 0.2, shown.p[n], BLUE, "p, the probabilities", "")
         _labelled(above, k + 0.2, shown.q[n], ORANGE, "q, the target", "//")
-        above.set_ylim(0, 1.18)
+        above.set_ylim(0, 1.4)
         above.set_xticks(k, [])
         above.set_title(f"image {n + 1}, true class {int(shown.q[n].argmax())}", fontsize=12)
         _labelled(below, k, shown.p[n] - shown.q[n], SKY, "p - q", "")
@@ -110,7 +106,7 @@ def draw_softmax(shown: Any, path: Path) -> None:
             ax.set_axisbelow(True)
     axes[0, 0].set_ylabel("probability  (S1)")
     axes[1, 0].set_ylabel("p - q, which is N dL/dz  (L2)")
-    axes[0, 0].legend(loc="upper center", fontsize=9)
+    axes[0, 0].legend(loc="upper left", ncols=2, fontsize=9)
     fig.suptitle("Softmax with cross-entropy: the gradient is what p has too much of", fontsize=13)
     fig.supxlabel(
         "The bars of p - q add up to 0. A step against them raises the score of the true class "

@@ -11,7 +11,9 @@ Each number goes to a place of its own, so nothing is added and nothing is lost.
 
 Backward
 --------
-Each dy belongs to exactly one x, with derivative 1. The gradient goes back where it came from:
+Write dy for ∂L/∂y, which arrives from above. By the chain rule dx[n,i,j,c] is the sum of
+dy[n,e] ∂y[n,e]/∂x[n,i,j,c] over all places e of the row. The pixel stands in one of them only, in
+e = (i W + j) C + c, with derivative 1, so the gradient goes back where its number came from:
 
     dx[n,i,j,c] = dy[n, (i W + j) C + c]                                                        (F2)
 """
