@@ -26,9 +26,26 @@ def walk(ledger: Ledger, rng: np.random.Generator) -> None:
             dW(l) = alpha . delta(l+1) . a(l-1)                     article (6)
             db(l) = alpha . delta(l+1)                              article (7)
 
-        The first four are the forward pass and are right; the last three are not. With delta(l)
-        for dL/dz(l) and the loss L = -1/N sum_n sum_k q[k,n] log p[k,n]  (L1), which is a mean
-        over N images, index by index as in section 2:
+        The first four are the forward pass and are right. The last three are not:
+
+            article (5)   W(l+1) and its transpose are missing; the slope is taken at a, not at z
+            article (6)   the delta of the wrong layer, a(l-1) not transposed, alpha inside
+            article (7)   the delta of the wrong layer, the batch not summed, alpha inside
+            all three     what delta(L) begins with is not said: the loss's 1/N
+
+        Let delta(l) be dL/dz(l), and L = -1/N sum_n sum_k q[k,n] log p[k,n]  (L1), a mean over N
+        images with a column n each. As in section 2, ask where a number stands and with which
+        factor:
+
+            z(l)[f,n] acts through a(l)[f,n] alone, with slope a (1 - a), and a(l)[f,n] stands in
+            every z(l+1)[k,n] of its column with factor W(l+1)[k,f]:
+                delta(l)[f,n] = a[f,n] (1 - a[f,n]) sum_k W(l+1)[k,f] delta(l+1)[k,n]     (D2), (A6)
+            W(l)[f,c] stands in z(l)[f,n] for every image n, with factor a(l-1)[c,n]:
+                dW(l)[f,c] = sum_n delta(l)[f,n] a(l-1)[c,n]                              (D3)
+            b(l)[f] stands in z(l)[f,n] for every image n, with factor 1:
+                db(l)[f] = sum_n delta(l)[f,n]                                            (D4)
+
+        So, as matrices, what the article should have printed:
 
             delta(L) = (p - q) / N                                  (L2), section 7
             delta(l) = W(l+1)^T . delta(l+1) (.) a(l) (1 - a(l))    (D2), (A6)
@@ -64,7 +81,7 @@ def _two_names(rng: np.random.Generator) -> None:
     z = W @ H + b  # article (3)
     a = sigmoid(z)  # article (4)
     say(f"""
-        h and a are two names of one thing: article (1) is article (4) of article (3).
+        h and a are two names of one thing: article (1) is article (3), then (4).
             largest difference between h(l) and a(l): {np.abs(h - a).max():.1f}
     """)
     gradient = 2.0
