@@ -45,7 +45,8 @@ def flatten_forward(x: Array) -> Array:
     for n in range(N):
         # ndindex counts the places in row order: (i W + j) C + c for an image.
         for e, place in enumerate(np.ndindex(*sizes)):
-            y[n, e] = x[(n, *place)]
+            pixel = (n, *place)
+            y[n, e] = x[pixel]
     return y
 
 
@@ -65,5 +66,6 @@ def flatten_backward(dy: Array, x_shape: tuple[int, ...]) -> Array:
     dx = np.zeros(x_shape, dy.dtype)
     for n in range(N):
         for e, place in enumerate(np.ndindex(*sizes)):
-            dx[(n, *place)] = dy[n, e]
+            pixel = (n, *place)
+            dx[pixel] = dy[n, e]
     return dx
