@@ -44,6 +44,10 @@ def test_few_end_in_an_exception():
     assert len(raised) < 0.05 * len(census.judgements())
 
 
+def test_every_operation_and_loss_has_cases():
+    assert set(CASES) == {*exported_ops(), *exported_losses()}
+
+
 @pytest.mark.parametrize("name", [*targets(), *exported_ops(), *exported_losses()])
 def test_every_function_has_wrong_variants(name):
     assert sum(census.function_of(n) == name for n in census.counted()) >= 5
@@ -78,6 +82,7 @@ def test_the_count_is_the_readme_s(capsys):
             f" (+ {shown} by whole numbers; {same} the same function and {other} another loss,"
             " listed)"
         )
+    # A new operation brings new mutants: put the printed numbers into the README.
     section = README.read_text("utf-8").split("## Evidence")[1].split("\n## ")[0]
     numbers = [int(n) for n in re.findall(r"\*\*(\d+)\*\*", section)]
     assert numbers == [count, len(census.chosen_first()), shown, same, other]

@@ -56,20 +56,23 @@ class Spy:
 
     Attributes
     ----------
-    calls : list of (bool, bytes)
-        For each call with real numbers: is the result wrong, and the result, rounded.
+    calls : list of (bool, bytes) or None
+        For each call with real numbers: is the result wrong, and the result, rounded; None for a
+        call that raised.
     """
 
     def __init__(self, wrong: Callable[..., Any], right: Callable[..., Any]) -> None:
         self._wrong, self._right = wrong, right
-        self.calls: list[tuple[bool, bytes]] = []
+        self.calls: list[tuple[bool, bytes] | None] = []
 
     def __call__(self, *args: Any) -> Any:
+        if np.iscomplexobj(args[0]):
+            return self._wrong(*args)
+        self.calls.append(None)
         found, expected = self._wrong(*args), self._right(*args)
-        if not np.iscomplexobj(args[0]):
-            parts = list(zip(_parts(found), _parts(expected), strict=True))
-            differs = any(not _equal(a, b) for a, b in parts)
-            self.calls.append((differs, b"".join(_rounded(a) for a, _ in parts)))
+        parts = list(zip(_parts(found), _parts(expected), strict=True))
+        differs = any(not _equal(a, b) for a, b in parts)
+        self.calls[-1] = (differs, b"".join(_rounded(a) for a, _ in parts))
         return found
 
 
@@ -101,13 +104,15 @@ def judge(mutant: SourceMutant, seed: int = 0, *, all_cases: bool = True) -> Jud
             try:
                 report = check(subject, case, seed)
             except (ArithmeticError, IndexError, NameError, TypeError, ValueError):
-                outcomes.append(Outcome.RAISED)
-                continue
+                report = None
         # A loss gives value and gradient in the first call, the others are the checker's probes.
-        # Of a backward pass the second counts; the first is the checker's call on other numbers.
-        differs, found = spy.calls[0 if case.target else -1]
-        numbers += found
-        outcomes.append(outcome(differs, report.passed))
+        # Of a backward pass the last counts; before it the checker calls with other numbers.
+        call = spy.calls[0 if case.target else -1]
+        if report is None or call is None:  # no gradient to judge, whatever is made of that
+            outcomes.append(Outcome.RAISED)
+            continue
+        outcomes.append(outcome(call[0], report.passed))
+        numbers += call[1]
         if outcomes[-1] is Outcome.REJECTED and not all_cases:
             break
     return Judgement(tuple(outcomes), numbers)

@@ -8,6 +8,7 @@ several gradients, to each.
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -83,20 +84,21 @@ def wrapped() -> Iterator[WrappedMutant]:
     """Yield what the rules of this file make of every operation."""
     for op in exported_ops():
         case = CASES[op][0]
+        d = [f"d{name}" for name in inspect.signature(getattr(ops, f"{op}_forward")).parameters]
         for text, change in UPSTREAM.items():
             yield WrappedMutant(f"{op}: {text}", op, case, _before(change))
         for k in range(len(case.shapes)):
             for text, change in RETURNED.items():
-                yield WrappedMutant(f"{op}: d{'xwb'[k]} {text}", op, case, _after(k, change))
+                yield WrappedMutant(f"{op}: {d[k]} {text}", op, case, _after(k, change))
             for axis, size in enumerate(case.shapes[k]):
                 reverse = _reversed_along(axis)
                 if size > 1:
-                    text = f"d{'xwb'[k]} reversed along axis {axis}"
+                    text = f"{d[k]} reversed along axis {axis}"
                     yield WrappedMutant(f"{op}: {text}", op, case, _after(k, reverse))
         for text, make in REMEMBERED.items():
             yield WrappedMutant(f"{op}: {text}", op, case, make)
         for a, b in _alike(CASES[op][-1]):
-            text = f"d{'xwb'[a]} and d{'xwb'[b]} exchanged"
+            text = f"{d[a]} and {d[b]} exchanged"
             yield WrappedMutant(f"{op}: {text}", op, CASES[op][-1], _exchanged(a, b))
 
 

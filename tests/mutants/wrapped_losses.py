@@ -104,7 +104,7 @@ def _writes_into_y(right: Loss, options: dict[str, Any]) -> Any:
 def wrapped_losses() -> Iterator[LossMutant]:
     """Yield what the rules of this file make of every loss."""
     for name in exported_losses():
-        plain, second = CASES[name]
+        plain, second = CASES[name][0], CASES[name][-1]
         rules: dict[str, Make] = {
             **{f"gradient: {t.replace('dy', 'it')}": _gradient(c) for t, c in UPSTREAM.items()},
             **{f"gradient {t}": _gradient(c) for t, c in RETURNED.items()},
