@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nanocnn.kernels import memory, threads
+from nanocnn.kernels import conv, dropout, elementwise, memory, optimizers, threads
+from tests.sizes import JIT
 
 
 @pytest.fixture
@@ -36,6 +37,12 @@ def many_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], li
 
     It returns a list to which every use of the pool is appended.
     """
+    if (
+        not JIT
+    ):  # work items of a size that Python's loops can do; machine code has its own built in
+        monkeypatch.setattr(conv, "PART_BYTES", 4 << 10)
+        for module in (dropout, elementwise, optimizers):
+            monkeypatch.setattr(module, "BLOCK", 1 << 8)
     used: list[int] = []
     workers = threads._workers
 

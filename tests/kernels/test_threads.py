@@ -12,11 +12,12 @@ import pytest
 
 from nanocnn import kernels
 from nanocnn.kernels import threads
+from tests.sizes import sized
 
-pytestmark = pytest.mark.skipif(not threads.JIT, reason="without the JIT all work runs inline")
 Use = Callable[[int], list[int]]
 SAME = ((1, 1), ((1, 1), (1, 1)), (1, 1), 1)
 POOL = ((3, 2), (2, 2), ((1, 1), (0, 1)))
+MANY = sized(200_003, 2003)
 
 
 def normal(*shape: int, seed: int = 0) -> np.ndarray:
@@ -24,27 +25,29 @@ def normal(*shape: int, seed: int = 0) -> np.ndarray:
 
 
 def adam() -> list[np.ndarray]:
-    p, m, v = normal(200_003), np.zeros(200_003, np.float32), np.zeros(200_003, np.float32)
-    kernels.adam_update(p, normal(200_003, seed=1), m, v, 1, 0.1, 0.9, 0.99, 1e-8, 0.1, True)
+    p, m, v = normal(MANY), np.zeros(MANY, np.float32), np.zeros(MANY, np.float32)
+    kernels.adam_update(p, normal(MANY, seed=1), m, v, 1, 0.1, 0.9, 0.99, 1e-8, 0.1, True)
     return [p, m, v]
 
 
 def sgd() -> list[np.ndarray]:
-    p, v = normal(200_003), np.zeros(200_003, np.float32)
-    kernels.sgd_update(p, normal(200_003, seed=1), v, 0.1, 0.9, True, 0.1)
+    p, v = normal(MANY), np.zeros(MANY, np.float32)
+    kernels.sgd_update(p, normal(MANY, seed=1), v, 0.1, 0.9, True, 0.1)
     return [p, v]
 
 
 def rmsprop() -> list[np.ndarray]:
-    p, v = normal(200_003), np.zeros(200_003, np.float32)
-    kernels.rmsprop_update(p, normal(200_003, seed=1), v, None, 0.1, 0.9, 1e-8, 0.0, 0.1)
+    p, v = normal(MANY), np.zeros(MANY, np.float32)
+    kernels.rmsprop_update(p, normal(MANY, seed=1), v, None, 0.1, 0.9, 1e-8, 0.0, 0.1)
     return [p, v]
 
 
-X, W, B = normal(4, 33, 31, 19), normal(3, 3, 19, 40, seed=1), normal(40, seed=2)
-WIDE_X, WIDE_W = normal(3, 9, 8, 96), normal(3, 3, 96, 112, seed=1)  # dw in one part
-DY, WIDE_DY = normal(4, 33, 31, 40, seed=3), normal(3, 9, 8, 112, seed=3)
-ROWS, WEIGHTS, ROWS_DY = normal(70, 3001), normal(3001, 70, seed=1), normal(70, 70, seed=2)
+C, F, WIDE_C, WIDE_F, D = sized((19, 40, 96, 112, 3001), (3, 7, 17, 19, 301))
+PIXELS = sized((4, 33, 31), (4, 13, 11))
+X, W, B = normal(*PIXELS, C), normal(3, 3, C, F, seed=1), normal(F, seed=2)
+WIDE_X, WIDE_W = normal(3, 9, 8, WIDE_C), normal(3, 3, WIDE_C, WIDE_F, seed=1)  # dw in one part
+DY, WIDE_DY = normal(*PIXELS, F, seed=3), normal(3, 9, 8, WIDE_F, seed=3)
+ROWS, WEIGHTS, ROWS_DY = normal(70, D), normal(D, 70, seed=1), normal(70, 70, seed=2)
 WORK: dict[str, Callable[[], list[np.ndarray]]] = {
     "conv2d_forward": lambda: [kernels.conv2d_forward(X, W, B, *SAME, "tanh")],
     "conv2d_backward_input": lambda: [kernels.conv2d_backward_input(DY, W, X.shape, *SAME)],
@@ -110,10 +113,11 @@ def test_large_work_is_shared_out_without_being_asked(monkeypatch: pytest.Monkey
     monkeypatch.setattr(threads, "_workers", lambda n: used.append(n) or workers(n))
     before = threads.get_num_threads()
     threads.set_num_threads(2)
+    large, w = normal(4, 33, 31, 19), normal(3, 3, 19, 40)
     try:
-        kernels.conv2d_forward(X, W, B, *SAME)
+        kernels.conv2d_forward(large, w, None, *SAME)
         assert used == [1]
-        kernels.conv2d_forward(X[:1, :4], W, B, *SAME)
+        kernels.conv2d_forward(large[:1, :4], w, None, *SAME)
         assert used == [1], "small work is not worth a hand-off"
     finally:
         threads.set_num_threads(before)
