@@ -12,9 +12,9 @@ import pytest
 from nanocnn import _backend
 from tests.sizes import JIT
 
-# Without the JIT the kernels are loops in Python. Tests in these folders run them all the same; what
-# stands above operations and layers (training, models, examples) needs any rung, and takes NumPy
-# unless the test asks for another one.
+# Without the JIT the kernels are loops in Python. Tests in these folders run them all the same;
+# what stands above operations and layers (training, models, examples) needs any rung, and takes
+# NumPy unless the test asks for another one.
 RUN_THE_KERNELS = {
     *("kernels", "ops", "layers", "gradcheck", "mutants", "laws"),
     *("frozen", "reference", "vectorized"),
@@ -40,9 +40,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Choose the rung that is used where a test names none, also in its fixtures and threads."""
-    folder = item.path.relative_to(Path(__file__).parent).parts[0]
     with pytest.MonkeyPatch.context() as patch:
-        if not JIT and folder not in RUN_THE_KERNELS:
+        if not JIT and item.path.parent.name not in RUN_THE_KERNELS:
             default = ContextVar("nanocnn_backend", default="vectorized")
             patch.setattr(_backend, "_current", default)
         return (yield)

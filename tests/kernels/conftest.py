@@ -37,9 +37,7 @@ def many_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], li
 
     It returns a list to which every use of the pool is appended.
     """
-    if (
-        not JIT
-    ):  # work items of a size that Python's loops can do; machine code has its own built in
+    if not JIT:  # smaller work items for smaller arrays; into machine code the sizes are built in
         monkeypatch.setattr(conv, "PART_BYTES", 4 << 10)
         for module in (dropout, elementwise, optimizers):
             monkeypatch.setattr(module, "BLOCK", 1 << 8)

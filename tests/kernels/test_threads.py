@@ -189,6 +189,21 @@ def test_an_error_in_the_callers_share_waits_for_the_workers(many_threads: Use) 
     assert finished.is_set(), "a worker may still be writing"
 
 
+def test_a_worker_that_is_busy_elsewhere_is_not_waited_for(
+    many_threads: Use, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "_pool", None)  # a new pool, of one worker
+    monkeypatch.setattr(threads, "_pool_size", 0)
+    many_threads(2)
+    release = threading.Event()
+    busy = threads._workers(1).submit(release.wait, 20)
+    done: list[int] = []
+    threads.run(lambda first, last: done.extend(range(first, last)), 9, (), 1.0)
+    assert done == list(range(9))
+    assert not busy.done()
+    release.set()
+
+
 def test_a_call_from_inside_a_worker_runs_there(many_threads: Use) -> None:
     many_threads(2)
     caller = threading.get_ident()
@@ -214,18 +229,20 @@ def test_a_number_of_threads_that_is_none(n: object) -> None:
         threads.set_num_threads(n)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("forced", ["0", "two", "-1", "1.5", "²", ""])
-def test_a_bad_environment_variable(forced: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NANOCNN_NUM_THREADS", forced)
-    with pytest.raises(ValueError, match=r"NANOCNN_NUM_THREADS is .* whole number from 1"):
-        threads._default_threads()
-
-
-def test_the_environment_variable_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NANOCNN_NUM_THREADS", "3")
-    assert threads._default_threads() == 3
-    monkeypatch.delenv("NANOCNN_NUM_THREADS")
-    assert 1 <= threads._default_threads() <= (os.cpu_count() or 1)
+def test_a_child_shares_neither_pool_nor_lock_with_its_parent(
+    many_threads: Use, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_pool", "_pool_size", "_lock"):
+        monkeypatch.setattr(threads, name, getattr(threads, name))  # put back afterwards
+    used = many_threads(2)
+    kernels.relu_forward(X)
+    assert used
+    before = threads._pool
+    with threads._lock:  # in a child it would be held for ever
+        threads._forget_pool()
+        assert threads._pool is None
+        kernels.relu_forward(X)
+    assert threads._pool not in (None, before)
 
 
 FORK = """
