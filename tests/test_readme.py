@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import nanocnn
+from tests.sizes import sized
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -15,6 +16,7 @@ README = (ROOT / "README.md").read_text()
 
 def test_the_tour_runs_as_printed(tmp_path, monkeypatch, capsys):
     (tour,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    tour = sized(tour, tour.replace("400", "40").replace("300", "30"))
     monkeypatch.chdir(tmp_path)
     names = {}
     exec(compile(tour, "README.md", "exec"), names)

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from nanocnn.kernels import threads
+from nanocnn.kernels import conv, dropout, elementwise, optimizers, threads
+from tests.sizes import JIT
 
 
 @pytest.fixture
@@ -19,6 +20,10 @@ def many_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], li
 
     It returns a list to which every use of the pool is appended.
     """
+    if not JIT:  # smaller work items for smaller arrays; into machine code the sizes are built in
+        monkeypatch.setattr(conv, "PART_BYTES", 4 << 10)
+        for module in (dropout, elementwise, optimizers):
+            monkeypatch.setattr(module, "BLOCK", 1 << 8)
     used: list[int] = []
     workers = threads._workers
 
