@@ -45,8 +45,9 @@ class Row:
     name : str
         Which input or parameter the gradient belongs to.
     method : str
-        "adjoint identity", "complex step", "central differences", or "contract" for a rule that
-        was broken before any number could be compared (a wrong shape, a changed input).
+        "adjoint identity", "complex step", "central differences", "contract" for a rule that
+        was broken before any number could be compared (a wrong shape, a changed input), or "none"
+        where backward gave no gradient to check.
     error : float
         Largest of abs(analytic - numeric) / scale over all probes, where scale is the largest
         analytic or numeric value of this gradient, but not less than 1 % of the noise level of
@@ -91,7 +92,7 @@ class Row:
 
     def cells(self) -> tuple[str, ...]:
         """Return the row as text, one string for each column of the table."""
-        contract = self.method == "contract"
+        contract = self.method in ("contract", "none")
         skipped = f" ({self.skipped} skipped)" if self.skipped else ""
         return (
             self.name,
@@ -108,6 +109,8 @@ class Row:
     @property
     def verdict(self) -> str:
         """Say in words whether the row passed, why not, and where the kinks are."""
+        if self.method == "none":
+            return f"not checked: {self.note}"
         said = [("passed" if self.passed else "FAILED") + (f": {self.note}" if self.note else "")]
         if self.kinks:
             places = ", ".join(str(k) for k in self.kinks[:3])

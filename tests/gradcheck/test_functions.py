@@ -303,3 +303,18 @@ def test_on_the_operations(rung):
             return ops.max_pool2d_forward(x, 2)
 
         check_op(forward, ops.max_pool2d_backward, x, max_elements=20).raise_if_failed()
+
+
+def test_an_input_without_gradient_is_shown_as_not_checked():
+    def backward(dy, cache):
+        return pairs.dense_backward(dy, cache)[0], None, dy.sum(axis=0)
+
+    report = check_op(pairs.dense_forward, backward, random(4, 3), random(3, 2), random(2))
+    assert [row.method for row in report.rows] == ["adjoint identity", "none", "adjoint identity"]
+    assert "not checked: backward returned None" in str(report)
+
+
+def test_an_infinite_gradient_fails_without_a_warning():
+    report = check_op(pairs.sigmoid_forward, lambda dy, y: dy * np.inf, random(3, 4))
+    assert not report.passed
+    assert "NaN or infinity" in str(report)

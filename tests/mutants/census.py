@@ -8,7 +8,6 @@ from pathlib import Path
 from .chosen import chosen
 from .edges import shown_at_the_edge
 from .source import all_mutants
-from .uncounted import SHAPE_ONLY
 from .verdict import (
     Judgement,
     Outcome,
@@ -30,7 +29,7 @@ def judgements() -> dict[str, Judgement]:
     found = {name: judge(m, all_cases=False) for name, m in all_mutants().items()}
     found |= {m.name: judge_wrapped(m) for m in [*wrapped(), *chosen()]}
     found |= {m.name: judge_loss(m) for m in wrapped_losses()}
-    found |= {m.name: judge_layer(m) for m in wrapped_layers() if m.name not in SHAPE_ONLY}
+    found |= {m.name: judge_layer(m) for m in wrapped_layers()}
     return found
 
 

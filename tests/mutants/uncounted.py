@@ -103,10 +103,3 @@ OTHER_LOSS = {
     "wide.type(y[i])": _OTHER_TARGET,
     "mean_squared_error (L7), index shift: t[i] becomes t[before(i)]": _OTHER_TARGET,
 }
-
-# Wrong only when another batch comes between forward and backward whose *shape* differs, or in
-# dropout the key: what these layers remember is nothing else.
-SHAPE_ONLY = {
-    f"{layer}: memory on the layer"
-    for layer in ("AveragePool2D", "Dropout", "Flatten", "GlobalAveragePool2D")
-}
