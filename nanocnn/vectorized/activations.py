@@ -179,7 +179,7 @@ def _gelu_gate(x: Array) -> Array:
 
 
 def _gelu_bounded(x: Array) -> Array:
-    """Keep x within 30 of 0: tanh(h) is 1 or -1 there already, and x^3 would overflow further on."""
+    """Keep x within 30 of 0: there tanh(h) is 1 or -1 already, and further on x^3 overflows."""
     far = np.abs(x.real) > 30
     bounded: Array = np.where(far, np.copysign(30, x.real), x).astype(x.dtype)
     return bounded
