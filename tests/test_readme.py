@@ -1,9 +1,14 @@
 """What the README promises: its tour runs, its map names what exists, its commands are CI's."""
 
+import doctest
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import nanocnn
+from tests.sizes import sized
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -11,6 +16,7 @@ README = (ROOT / "README.md").read_text()
 
 def test_the_tour_runs_as_printed(tmp_path, monkeypatch, capsys):
     (tour,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    tour = sized(tour, tour.replace("400", "40").replace("300", "30"))
     monkeypatch.chdir(tmp_path)
     names = {}
     exec(compile(tour, "README.md", "exec"), names)
@@ -18,6 +24,15 @@ def test_the_tour_runs_as_printed(tmp_path, monkeypatch, capsys):
     assert set(names["grads"]) == set(names["model"].params)
     assert (tmp_path / "model.safetensors").exists()
     assert "multiply-adds" in capsys.readouterr().out
+
+
+def test_the_checker_says_what_is_printed():
+    (session,) = re.findall(r"```\n(>>> .*?)```", README, re.DOTALL)
+    example = doctest.DocTestParser().get_doctest(
+        session, {"np": np, "nc": nanocnn}, "README", None, 0
+    )
+    assert len(example.examples) == 3
+    assert doctest.DocTestRunner().run(example).failed == 0
 
 
 def test_the_map_and_the_picture_exist():

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import copy_context
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nanocnn.gradcheck.diagnose import looks_like
+from nanocnn.gradcheck.directions import (
+    Findings,
+    along_element,
+    find_kinks,
+    place,
+    probe_directions,
+)
 from nanocnn.gradcheck.methods import (
     AdjointIdentity,
     CentralDifferences,
     ComplexStep,
     Function,
+    Method,
     Probe,
 )
 from nanocnn.gradcheck.report import Row
+from nanocnn.gradcheck.trace import trace
 
 Array = NDArray[Any]
-Method = AdjointIdentity | ComplexStep | CentralDifferences
 
 # Above this share of kinks there is too little evidence left, and the check fails as inconclusive.
 _SKIPPED_SHARE = 0.1
-_MOST_PARTS = 100  # into which one random direction is cut to get around kinks
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,9 @@ class Subject:
         What the backward pass returned.
     linear : bool or None
         True: `f` must be linear in `x` (it fails otherwise). False: do not try. None: find out.
+    others : function or None
+        Returns subjects whose gradient may have been returned by mistake, with what that would
+        mean; used to say what a failure looks like.
     """
 
     name: str
@@ -51,31 +63,7 @@ class Subject:
     dy: Array
     gradient: Array
     linear: bool | None = None
-
-
-@dataclass
-class _Findings:
-    """The worst probe so far, in the terms of the row."""
-
-    scale: float
-    error: float = 0.0
-    index: tuple[int, ...] | None = None
-    analytic: float = float("nan")
-    numeric: float = float("nan")
-    checked: int = 0
-    skipped: int = 0
-
-    def add(self, analytic: float, probe: Probe, scale: float, index: Any = None) -> bool:
-        """Count one probe; return True if it is the worst so far."""
-        self.checked += 1
-        error = abs(analytic - probe.value) / scale if scale > 0 else 0.0
-        if not np.isfinite(error):
-            error = float("inf")
-        worst = error > self.error or self.checked == 1
-        if worst:
-            self.error, self.index = error, index
-            self.analytic, self.numeric = analytic, probe.value
-        return worst
+    others: Callable[[], Iterator[tuple[str, Subject]]] | None = None
 
 
 def compare(subject: Subject, rng: np.random.Generator, max_elements: int) -> Row:
@@ -85,6 +73,11 @@ def compare(subject: Subject, rng: np.random.Generator, max_elements: int) -> Ro
     directions through all. If a direction fails, the element that is to blame is searched for by
     halving. The adjoint identity rests on directions, and needs few elements.
     """
+    with np.errstate(over="ignore", invalid="ignore"):  # a gradient may hold infinity: row says so
+        return _compare(subject, rng, max_elements)
+
+
+def _compare(subject: Subject, rng: np.random.Generator, max_elements: int) -> Row:
     x = subject.x
     differences = CentralDifferences(subject.f, x, subject.dy)
     method = _choose(subject, differences, rng)
@@ -95,12 +88,20 @@ def compare(subject: Subject, rng: np.random.Generator, max_elements: int) -> Ro
     exact = isinstance(method, AdjointIdentity)
     count = min(x.size, 32 if exact else max_elements)
     chosen = rng.choice(x.size, count, replace=False) if count < x.size else np.arange(x.size)
-    elements = [(int(e), _along_element(method, x, int(e))) for e in chosen]
+    elements = [(int(e), along_element(method, x, int(e))) for e in chosen]
     row = _judge(subject, method, differences, elements, rng, 8 if exact else 4)
     if isinstance(method, ComplexStep) and not row.passed:
         # Complex step may have been believed too early: let differences decide where it fails.
-        return _second_opinion(subject, method, differences, elements, rng, row)
-    return row
+        row = _second_opinion(subject, method, differences, elements, rng, row)
+    kinks = [] if exact else find_kinks(differences, rng)
+    note = row.note or ("" if row.passed else _suspect(subject, method, rng))
+    context, t = copy_context(), rng.standard_normal(x.shape)  # drawn later on the same rung
+    return replace(
+        row,
+        note=note,
+        kinks=tuple(place(x, e) for e in kinks),
+        trace=lambda: context.run(trace, method, differences, subject.gradient, t),
+    )
 
 
 def _choose(
@@ -118,10 +119,17 @@ def _choose(
     return differences
 
 
-def _along_element(method: Method, x: Array, element: int) -> Probe:
-    t = np.zeros(x.size)
-    t[element] = 1.0
-    return method.along(t.reshape(x.shape))
+def _suspect(subject: Subject, method: Method, rng: np.random.Generator) -> str:
+    """Return "looks like: ..." where the mistake is a familiar one."""
+    which = [k for k, form in enumerate(subject.complex_forms) if form is method.f]
+
+    def others() -> Iterator[tuple[str, Method]]:
+        for name, other in subject.others() if subject.others else ():
+            f = other.complex_forms[which[0]] if which else other.f
+            yield name, type(method)(f, other.x, subject.dy)
+
+    found = looks_like(method, subject.x, subject.dy, subject.gradient, others(), rng)
+    return f"looks like: {found}" if found else ""
 
 
 def _judge(
@@ -139,13 +147,12 @@ def _judge(
     usable = [(e, p) for e, p in elements if not p.trouble and e not in excused]
     sizes = [abs(flat[e]) for e, _ in usable] + [abs(p.value) for _, p in usable]
     scale = max([differences.floor, *(s for s in sizes if np.isfinite(s))])
-    found = _Findings(scale, skipped=len(elements) - len(usable))
+    found = Findings(scale, skipped=len(elements) - len(usable))
     for e, probe in usable:
-        index = tuple(int(i) for i in np.unravel_index(e, x.shape))
-        found.add(float(flat[e]), probe, scale, index)
+        found.add(float(flat[e]), probe, scale, place(x, e))
     few = found.skipped <= max(1.0, _SKIPPED_SHARE * len(elements))
     if few and (len(elements) < x.size or isinstance(method, AdjointIdentity)):
-        lost = _directions(subject, method, differences, found, rng, directions)
+        lost = probe_directions(method, differences, g, found, rng, directions)
         few = lost <= max(1.0, _SKIPPED_SHARE * x.size)
         found.skipped = max(found.skipped, lost)
     note = ""
@@ -164,77 +171,9 @@ def _judge(
         found.skipped,
         passed,
         note,
+        method.reason,
+        values=np.array(found.pairs, np.float64).reshape(-1, 2).T,
     )
-
-
-def _directions(
-    subject: Subject,
-    method: Method,
-    differences: CentralDifferences,
-    found: _Findings,
-    rng: np.random.Generator,
-    count: int,
-) -> int:
-    """Probe all elements at once, along random directions; look into the first that fails.
-
-    A direction that meets a kink is halved until the kink stands alone. Return how many elements
-    no probe could reach.
-    """
-    x, g = subject.x, subject.gradient
-    kinks: set[int] = set()
-    unreached = 0
-    for _ in range(count):
-        t = rng.standard_normal(x.size)
-        parts = [np.setdiff1d(np.arange(x.size), list(kinks))]
-        budget = _MOST_PARTS
-        while parts and budget:
-            budget -= 1
-            part = parts.pop()
-            analytic, probe, size = _along(method, g, t, part)
-            if probe.trouble and len(part) > 1:
-                parts += np.array_split(part, 2)
-            if probe.trouble:
-                kinks.update(part if len(part) == 1 else ())
-                continue
-            scale = max(found.scale, size, abs(probe.value))
-            if not abs(analytic - probe.value) <= method.tolerance * scale:
-                element = _blame(method, g, t, part)
-                if _along_element(differences, x, element).trouble == "kink":
-                    kinks.add(element)
-                    parts.append(part[part != element])
-                    continue
-                found.add(analytic, probe, scale)
-                _name_element(method, x, g, found, element)
-                return 0
-            found.add(analytic, probe, scale)
-        unreached = max(unreached, sum(len(part) for part in parts))
-    return unreached + len(kinks)
-
-
-def _along(method: Method, g: Array, t: Array, part: Array) -> tuple[float, Probe, float]:
-    """Return both sides along `t`, cut down to a part of the elements, and the terms' norm."""
-    cut = np.zeros_like(t)
-    cut[part] = t[part]
-    terms = g.reshape(-1) * cut
-    return float(np.sum(terms)), method.along(cut.reshape(g.shape)), float(np.linalg.norm(terms))
-
-
-def _blame(method: Method, g: Array, t: Array, part: Array) -> int:
-    """Halve the part, keeping the half that disagrees more, down to one element."""
-    while len(part) > 1:
-        halves = []
-        for half in np.array_split(part, 2):
-            analytic, probe, _ = _along(method, g, t, half)
-            gap = abs(analytic - probe.value)
-            halves.append((-1.0 if probe.trouble else np.inf if np.isnan(gap) else gap, half))
-        part = max(halves, key=lambda pair: pair[0])[1]
-    return int(part[0])
-
-
-def _name_element(method: Method, x: Array, g: Array, found: _Findings, element: int) -> None:
-    found.index = tuple(int(i) for i in np.unravel_index(element, x.shape))
-    found.analytic = float(g.reshape(-1)[element])
-    found.numeric = _along_element(method, x, element).value
 
 
 def _second_opinion(
@@ -252,11 +191,11 @@ def _second_opinion(
     for e, probe in elements:
         if abs(flat[e] - probe.value) <= method.tolerance * scale:
             continue
-        other = _along_element(differences, subject.x, e)
+        other = along_element(differences, subject.x, e)
         if other.trouble == "kink":
             kinks.add(e)
         elif not other.trouble and abs(other.value - probe.value) > 1e-6 * scale:
-            elements = [(e, _along_element(differences, subject.x, e)) for e, _ in elements]
+            elements = [(e, along_element(differences, subject.x, e)) for e, _ in elements]
             return _judge(subject, differences, differences, elements, rng, 4)
     if not kinks:
         return row

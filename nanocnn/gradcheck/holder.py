@@ -14,31 +14,51 @@ Array = NDArray[Any]
 
 
 class Holder:
-    """Holds a deep copy of a layer, in float64, and finds every place that holds a parameter.
+    """Holds a deep copy of a layer, and finds every place that holds a parameter.
 
     Works on anything with `params`: it follows attributes, lists and dicts, so a container of your
     own needs no registration. The original is never touched.
+
+    Parameters
+    ----------
+    layer : object with params
+    widen : bool
+        Move all numbers to float64, which the evidence for gradients needs.
     """
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, layer: Any, *, widen: bool = True) -> None:
         self.layer = copy.deepcopy(layer)
         self.trainable = True
+        self._widen = widen
         self._places: list[dict[Any, Any]] = []
         self.refresh()
 
+    def build(self, input_shape: tuple[int, ...], rng: np.random.Generator) -> Any:
+        """Build the layer if it has no parameters, and return the output's shape it declares.
+
+        A layer that has them is asked on a copy: `build` may simply create new ones.
+        """
+        if self.params:
+            return copy.deepcopy(self.layer).build(input_shape, rng)
+        declared = self.layer.build(input_shape, rng)
+        self.refresh()
+        return declared
+
     def refresh(self) -> None:
-        """Look for parameters again, after `build`, and make all numbers float64."""
+        """Look for parameters again, after `build`, and make all numbers float64 if asked to."""
         seen: set[int] = set()
         self._places = list(_dicts(self.layer, seen))
         wide: dict[int, Array] = {}
         for place in self._places:
             for key, value in place.items():
-                if isinstance(value, np.ndarray) and value.dtype == np.float32:
+                if key == "trainable" and not value:
+                    self.trainable = False
+                elif not self._widen:
+                    continue
+                elif isinstance(value, np.ndarray) and value.dtype == np.float32:
                     place[key] = wide.setdefault(id(value), value.astype(np.float64))
                 elif key == "dtype" and str(value) == "float32":
                     place[key] = "float64"
-                elif key == "trainable" and not value:
-                    self.trainable = False
 
     @property
     def params(self) -> dict[str, Array]:

@@ -60,6 +60,12 @@ def exact_tolerance(size: int) -> float:
     return max(1e-12, 32 * EPS * float(np.sqrt(size)))
 
 
+def _exact_reason(size: int) -> str:
+    if exact_tolerance(size) > 1e-12:
+        return f"32 eps sqrt({size}), the rounding of sums over {size} numbers"
+    return "the rounding of sums over the n numbers of input and output, 32 eps sqrt(n), is less"
+
+
 def _sparser_directions(x: Array, rng: np.random.Generator) -> Iterator[Array]:
     """Yield random directions, each through half as many elements: past kinks, in the end."""
     count = x.size
@@ -98,10 +104,11 @@ class AdjointIdentity:
     name = "adjoint identity"
 
     def __init__(self, f: Function, x: Array, dy: Array) -> None:
-        self.f, self.dy = f, dy
+        self.f, self.x, self.dy = f, x, dy
         self.scale = reach(x)
         self.at_0 = f(np.zeros_like(x))
         self.tolerance = exact_tolerance(x.size + dy.size)
+        self.reason = _exact_reason(x.size + dy.size)
 
     @classmethod
     def accepts(cls, f: Function, x: Array, rng: np.random.Generator) -> bool:
@@ -119,9 +126,20 @@ class AdjointIdentity:
                     return False
         return True
 
+    def output(self) -> Array:
+        """Return f(x)."""
+        return np.asarray(self.f(self.x))
+
+    def moved_to(self, x: Array) -> AdjointIdentity:
+        """Return the same method at another place."""
+        return AdjointIdentity(self.f, x, self.dy)
+
+    def slope(self, t: Array) -> Array:
+        """Return how the output grows along `t`, an array like the output."""
+        return np.asarray((self.f(self.scale * t) - self.at_0) / self.scale)
+
     def along(self, t: Array) -> Probe:
-        difference = self.f(self.scale * t) - self.at_0
-        return Probe(float(contract(self.dy, difference)) / self.scale)
+        return Probe(float(contract(self.dy, self.slope(t))))
 
 
 class ComplexStep:
@@ -132,6 +150,7 @@ class ComplexStep:
     def __init__(self, f: Function, x: Array, dy: Array) -> None:
         self.f, self.x, self.dy = f, x, dy
         self.tolerance = exact_tolerance(x.size + dy.size)
+        self.reason = _exact_reason(x.size + dy.size)
 
     def accepts(self, differences: CentralDifferences, rng: np.random.Generator) -> bool:
         """Tell whether the result agrees with differences of the real function.
@@ -162,9 +181,17 @@ class ComplexStep:
             return False
         return agreed > 0
 
+    def output(self) -> Array:
+        return np.asarray(self.f(self.x.astype(np.complex128))).real
+
+    def moved_to(self, x: Array) -> ComplexStep:
+        return ComplexStep(self.f, x, self.dy)
+
+    def slope(self, t: Array) -> Array:
+        return np.asarray(self.f(self.x + 1j * COMPLEX_STEP * t)).imag / COMPLEX_STEP
+
     def along(self, t: Array) -> Probe:
-        y = self.f(self.x + 1j * COMPLEX_STEP * t)
-        return Probe(float(contract(self.dy, y).imag) / COMPLEX_STEP)
+        return Probe(float(contract(self.dy, self.slope(t))))
 
 
 class CentralDifferences:
@@ -172,6 +199,7 @@ class CentralDifferences:
 
     name = "central differences"
     tolerance = DIFFERENCES_TOLERANCE
+    reason = "ten times the gap between two extrapolations at which a difference counts as settled"
 
     def __init__(self, f: Function, x: Array, dy: Array) -> None:
         self.f, self.x, self.dy = f, x, dy
@@ -192,6 +220,17 @@ class CentralDifferences:
         except (ValueError, ArithmeticError):
             return float("nan"), float("nan")  # the step leaves the domain: a shorter one may not
         return float(ahead), float(behind)
+
+    def output(self) -> Array:
+        return self.y
+
+    def moved_to(self, x: Array) -> CentralDifferences:
+        return CentralDifferences(self.f, x, self.dy)
+
+    def slope(self, t: Array) -> Array:
+        """Return how the output grows along `t`, without extrapolation: to about 9 digits."""
+        h = 1e-5 * reach(self.x) / max(1.0, float(np.max(np.abs(t))))
+        return np.asarray((self.f(self.x + h * t) - self.f(self.x - h * t)) / (2 * h))
 
     def along(self, t: Array) -> Probe:
         length = max(1.0, float(np.max(np.abs(t))))
@@ -214,3 +253,6 @@ class CentralDifferences:
             trouble = "kink" if kink else "unsettled"
             h /= 8
         return Probe(estimate, trouble)
+
+
+Method = AdjointIdentity | ComplexStep | CentralDifferences

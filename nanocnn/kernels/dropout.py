@@ -30,8 +30,7 @@ def dropout_forward(x, rate, key):
     # hash * 2^-24 >= rate, in whole numbers; a rate is no multiple of 2^-24, hence the ceiling.
     threshold = int(np.ceil(rate * (1 << 24)))
     args = (memory.flat(x), y.reshape(-1), np.uint64(key), threshold, x.dtype.type(1 / (1 - rate)))
-    with np.errstate(over="ignore"):  # the hash is meant to overflow; heard only without the JIT
-        threads.run(_dropout, -(-x.size // BLOCK), args, 2 * x.nbytes / threads.BYTES_PER_SECOND)
+    threads.run(_dropout, -(-x.size // BLOCK), args, 2 * x.nbytes / threads.BYTES_PER_SECOND)
     return y
 
 

@@ -65,7 +65,7 @@ def _slopes(first, last, dy, v, dx, which, slope):
 @kernel
 def _slopes_and_sums(first, last, dy, y, dz, which, channels, parts, sums):
     """Do `_slopes` and add up dz over the pixels of each part in float64, in one pass."""
-    pixels = dy.size // channels
+    pixels = dy.size // max(1, channels)
     zero = dy.dtype.type(0)
     for part in range(first, last):
         total = sums[part]
@@ -86,7 +86,7 @@ def _slopes_and_sums(first, last, dy, y, dz, which, channels, parts, sums):
 @kernel
 def _channel_sums(first, last, values, channels, parts, sums):
     """sums[part, f] = sum of values[pixel, f] over the pixels of a part, in float64."""
-    pixels = values.size // channels
+    pixels = values.size // max(1, channels)
     for part in range(first, last):
         total = sums[part]
         for pixel in range(part * pixels // parts, (part + 1) * pixels // parts):

@@ -8,6 +8,7 @@ sources in this folder, the width, the processor and the versions of Numba and l
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import tempfile
@@ -110,8 +111,21 @@ def _find_cache_folder() -> Path | None:
 CACHE_FOLDER = _find_cache_folder() if JIT else None
 
 
+def _silent(function):
+    """Let Python overflow and make NaN without a warning, as machine code does."""
+
+    @functools.wraps(function)
+    def call(*args):
+        with np.errstate(all="ignore"):
+            return function(*args)
+
+    return call
+
+
 def kernel(function):
     """Compile `function` to machine code that runs without the interpreter lock, and cache it."""
+    if not JIT:
+        return _silent(function)
     options = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy", "boundscheck": False}
     if CACHE_FOLDER is None:
         return njit(**options)(function)

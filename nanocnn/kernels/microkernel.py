@@ -50,18 +50,17 @@ def _tile_product_twin(
     A, rows, r0, a0, segments, s0, s1, ak, B, b0, bk, C, out, c0, columns, start, bias, d0, relu
 ):
     """Compute the tile in plain Python: what the compiled kernel is compared with."""
+    pixels = slice(r0, r0 + TILE_ROWS), None
+    column = np.arange(columns)
     tile = np.zeros((TILE_ROWS, columns), C.dtype)
-    for i in range(TILE_ROWS):
-        c = c0 + out[r0 + i]
-        for s in range(s0, s1):
-            a, b = a0 + rows[r0 + i] + segments[s, 0], b0 + segments[s, 1]
-            for k in range(segments[s, 2]):
-                tile[i] += A[a + k * ak] * B[b + k * bk : b + k * bk + columns]
-        if start != ZERO:
-            tile[i] += bias[d0 : d0 + columns] if start == BIAS else C[c : c + columns]
-    for i in range(TILE_ROWS):
-        c = c0 + out[r0 + i]
-        C[c : c + columns] = np.where(tile[i] < 0, 0, tile[i]) if relu else tile[i]
+    for a, b, length in segments[s0:s1]:
+        k = np.arange(length)
+        a_ik, b_kj = A[a0 + rows[pixels] + a + k * ak], B[b0 + b + k[:, None] * bk + column]
+        tile += np.einsum("ik,kj->ij", a_ik, b_kj)  # unlike `@`, the same bits for each row
+    to = c0 + out[pixels] + column
+    if start != ZERO:
+        tile += bias[d0 + column] if start == BIAS else C[to]
+    C[to] = np.where(tile < 0, 0, tile) if relu else tile
 
 
 class _Tile:

@@ -45,6 +45,8 @@ def _default_threads() -> int:
         if not forced.isdecimal() or int(forced) < 1:
             raise ValueError(f"NANOCNN_NUM_THREADS is {forced!r}; it must be a whole number from 1")
         return int(forced)
+    if not JIT:  # the interpreter lock lets one thread run at a time anyway
+        return 1
     try:
         available = len(os.sched_getaffinity(0))
     except AttributeError:  # not Linux
@@ -99,8 +101,7 @@ def run(kernel: Callable[..., None], n_items: int, args: tuple, seconds: float) 
     seconds : float
         A guess at the work's length on one thread; short work is not worth a hand-off.
     """
-    # Without the JIT the interpreter lock lets one thread run at a time anyway.
-    threads = min(get_num_threads(), n_items) if JIT else 1
+    threads = min(get_num_threads(), n_items)
     if threads < 2 or seconds < INLINE_SECONDS or getattr(_inside, "worker", False):
         if n_items:
             kernel(0, n_items, *args)

@@ -120,13 +120,14 @@ def conv2d_backward(
 ) -> tuple[Array | None, Array | None, Array | None]:
     r"""Carry a gradient back through `conv2d_forward`.
 
-    .. math:: dx_{nhwc} &= \sum_{i,j,u,v,f} w_{uvcf}\, dy_{nijf}
-              \quad\text{over}\ h = i s_h + u d_h - p_t,\ w = j s_w + v d_w - p_l   \tag{C2} \\
+    .. math:: dx_{nrqc} &= \sum_{i,j,u,v,f} w_{u,v,c-g,f}\, dy_{nijf}
+              \quad\text{over}\ r = i s_h + u d_h - p_t,\ q = j s_w + v d_w - p_l   \tag{C2} \\
               dw_{uvcf} &= \sum_{n,i,j} dy_{nijf}\,
               x_{n,\,i s_h + u d_h - p_t,\,j s_w + v d_w - p_l,\,g + c}   \tag{C3} \\
               db_f &= \sum_{n,i,j} dy_{nijf}   \tag{C4}
 
-    where a fused activation's slope is first multiplied into dy.
+    with g as in (C1) and f from the group of c; a fused activation's slope is first multiplied
+    into dy.
 
     Parameters
     ----------

@@ -1,12 +1,18 @@
 """Activations, element by element: the bend between two linear layers.
 
-An activation turns every number x[e] into y[e] = s(x[e]) by itself, so its Jacobian is diagonal and
-the backward pass is one product per element:
+An activation turns every number x[e] into y[e] = s(x[e]) by itself. Write dy for ∂L/∂y, which
+arrives from above, and dx for ∂L/∂x. By the chain rule x[e] acts on the loss through every output,
+
+    dx[e] = sum_g dy[g] ∂y[g]/∂x[e]
+
+but y[g] does not contain x[e] unless g = e, so the Jacobian is diagonal: ∂y[g]/∂x[e] is s'(x[e]) if
+g = e, else 0. One term of the sum is left, and the backward pass is one product per element:
 
     dx[e] = dy[e] s'(x[e])
 
-where dy stands for ∂L/∂y and s' is taken *at the input* x. For relu, sigmoid and tanh s'(x) can be
-*written* with the output y, which is cheaper because y is at hand; that is not s' *at* y.
+Here s' is taken *at the input* x. For relu, sigmoid and tanh s'(x) can be *written* with the
+output y, which is cheaper because y is at hand; that is not s' *at* y. Each section below forms s'
+and puts it into this line; the index e is left out.
 
 Relu
 ----
@@ -28,7 +34,8 @@ Sigmoid
     y = 1 / (1 + e^-x)                                                                          (A5)
 
 e^-x overflows when x is far below zero. Multiply numerator and denominator by e^x there:
-y = e^x / (1 + e^x). Choosing by the sign of x, the exponential is never above 1. The derivative is
+y = e^x / (1 + e^x). Choosing by the sign of x, the exponential is never above 1. With the quotient
+rule, and as 1 - y = (1 + e^-x - 1) / (1 + e^-x) = e^-x / (1 + e^-x), the derivative is
 
     s'(x) = e^-x / (1 + e^-x)^2 = y * e^-x / (1 + e^-x) = y (1 - y)
 
@@ -38,7 +45,8 @@ Tanh
 ----
     y = tanh(x) = sinh(x) / cosh(x)                                                             (A7)
 
-The quotient rule gives s'(x) = (cosh^2 - sinh^2) / cosh^2 = 1 - tanh(x)^2:
+sinh' = cosh and cosh' = sinh, so the quotient rule gives
+s'(x) = (cosh^2 - sinh^2) / cosh^2 = 1 - tanh(x)^2 = 1 - y^2:
 
     dx = dy (1 - y^2)                                                                           (A8)
 
@@ -49,7 +57,9 @@ give with tanh (Hendrycks and Gimpel 2016). With k = sqrt(2/pi):
 
     y = x/2 (1 + tanh(h)),    h = k (x + 0.044715 x^3)                                          (A9)
 
-The product rule, then the chain rule with (A8) for tanh and h' = k (1 + 3 * 0.044715 x^2):
+x stands in both factors. The product rule gives s'(x) = (1 + tanh(h))/2 + x/2 d tanh(h)/dx; the
+chain rule, with (A8) for tanh, d tanh(h)/dx = (1 - tanh(h)^2) h', where
+h' = k (1 + 3 * 0.044715 x^2). Here s' needs the input, the output does not tell it:
 
     dx = dy [ (1 + tanh(h))/2 + x/2 (1 - tanh(h)^2) k (1 + 3 * 0.044715 x^2) ]                 (A10)
 

@@ -13,7 +13,9 @@ there the scale is applied at inference instead).
 
 Backward
 --------
-The mask does not depend on x, so (R1) is linear with the diagonal k[e] / (1 - r):
+Write dy for ∂L/∂y, which arrives from above. By the chain rule dx[e] is the sum of
+dy[g] ∂y[g]/∂x[e] over all g. x[e] stands in y[e] alone, and the mask does not depend on x: (R1) is
+linear, and the factor is k[e] / (1 - r):
 
     dx[e] = dy[e] k[e] / (1 - r)                                                                (R2)
 

@@ -11,7 +11,9 @@ Each number goes to a place of its own, so nothing is added and nothing is lost.
 
 Backward
 --------
-Each dy belongs to exactly one x, with derivative 1. The gradient goes back where it came from:
+Write dy for ∂L/∂y, which arrives from above. By the chain rule dx[n,i,j,c] is the sum of
+dy[n,e] ∂y[n,e]/∂x[n,i,j,c] over all places e of the row. The pixel stands in one of them only, in
+e = (i W + j) C + c, with derivative 1, so the gradient goes back where its number came from:
 
     dx[n,i,j,c] = dy[n, (i W + j) C + c]                                                        (F2)
 """
@@ -43,7 +45,8 @@ def flatten_forward(x: Array) -> Array:
     for n in range(N):
         # ndindex counts the places in row order: (i W + j) C + c for an image.
         for e, place in enumerate(np.ndindex(*sizes)):
-            y[n, e] = x[n][place]
+            pixel = (n, *place)
+            y[n, e] = x[pixel]
     return y
 
 
@@ -63,5 +66,6 @@ def flatten_backward(dy: Array, x_shape: tuple[int, ...]) -> Array:
     dx = np.zeros(x_shape, dy.dtype)
     for n in range(N):
         for e, place in enumerate(np.ndindex(*sizes)):
-            dx[n][place] = dy[n, e]
+            pixel = (n, *place)
+            dx[pixel] = dy[n, e]
     return dx

@@ -30,11 +30,20 @@ Here `p` (N, K) are the outputs themselves. As in Keras they are first divided b
 .. math:: r_{nk} = p_{nk} / S_n, \qquad
           L = -\frac1N \sum_n s_n \sum_k q_{nk} \log \mathrm{clip}(r_{nk})              \tag{L3}
 
-Let :math:`a_{nk} = -q_{nk}/r_{nk}` where `r` is inside the interval and 0 where it is clipped
-(there the loss does not move). As
-:math:`\partial r_{nk}/\partial p_{nc} = ([k = c] - r_{nk}) / S_n`,
+Two steps lead from `p` to the loss. The second, from `r`: the derivative of :math:`-q \log r` is
+:math:`a_{nk} = -q_{nk}/r_{nk}` where `r` is inside the interval, and 0 where it is clipped (there
+the loss does not move), so :math:`\partial L/\partial r_{nk} = s_n a_{nk} / N`. The first:
+:math:`p_{nc}` stands in the numerator of :math:`r_{nc}` and, through :math:`S_n`, in the
+denominator of every `r` of its row. With :math:`\partial S_n / \partial p_{nc} = 1` the quotient
+rule gives
+
+.. math:: \frac{\partial r_{nk}}{\partial p_{nc}}
+          = \frac{[k = c]\, S_n - p_{nk}}{S_n^2} = \frac{[k = c] - r_{nk}}{S_n}
+
+and the chain rule sums over all `r` of the row:
 
 .. math:: \frac{\partial L}{\partial p_{nc}}
+          = \sum_k \frac{s_n a_{nk}}{N}\, \frac{[k = c] - r_{nk}}{S_n}
           = \frac{s_n}{N S_n} \Big(a_{nc} - \sum_k a_{nk} r_{nk}\Big)                   \tag{L4}
 
 A row that is confident and wrong is clipped and gets no gradient from its true class: one more
@@ -48,13 +57,15 @@ From logits `z` of any shape with M elements, with the sigmoid :math:`p = 1/(1+e
 
 Since :math:`\log(1-p) = \log p - z`, the bracket is :math:`\log p_i - (1-q_i) z_i`, and
 :math:`-\log p = \log(1+e^{-z}) = \max(-z, 0) + \log(1+e^{-|z|})`, which never overflows.
-The derivative of :math:`\log p` is :math:`1-p`, so that of the term is :math:`-(1-p_i) + (1-q_i)`:
+Each :math:`z_i` stands in its own term only. The derivative of :math:`\log p` is
+:math:`p'/p = p(1-p)/p = 1-p`, so that of the bracket is :math:`(1-p_i) - (1-q_i) = q_i - p_i`, and
+with the minus sign in front of the sum:
 
 .. math:: \frac{\partial L}{\partial z_i} = \frac{s_i}{M} (p_i - q_i)                   \tag{L6}
 
 Mean squared error
 ------------------
-For outputs `y` and targets `t` with M elements:
+For outputs `y` and targets `t` with M elements, each :math:`y_i` in one term of the sum:
 
 .. math:: L = \frac1M \sum_i (y_i - t_i)^2, \qquad
           \frac{\partial L}{\partial y_i} = \frac2M (y_i - t_i)                         \tag{L7}
@@ -111,10 +122,10 @@ def softmax_cross_entropy(z: Array, q: Array, s: Array) -> tuple[Scalar, Array]:
                 total += np.exp(row[j] - m)
             for k in range(K):
                 if q[n, k] != 0:  # 0 * log(0) counts as 0
-                    loss -= s[n] * q[n, k] * (row[k] - m - np.log(total)) / N
+                    loss -= s[n] * q[n, k] * (row[k] - m - np.log(total)) / N  # (L1)
             for c in range(K):
                 p = np.exp(row[c] - m) / total
-                dz[n, c] = s[n] * (p - q[n, c]) / N
+                dz[n, c] = s[n] * (p - q[n, c]) / N  # (L2)
     return loss.item(), dz
 
 
@@ -155,10 +166,10 @@ def categorical_crossentropy(p: Array, q: Array, s: Array) -> tuple[Scalar, Arra
                 clipped = wide.type(1 - EPSILON)
             else:
                 a[k] = -q[n, k] / r[k]
-            loss -= s[n] * q[n, k] * np.log(clipped) / N
+            loss -= s[n] * q[n, k] * np.log(clipped) / N  # (L3)
             inner += a[k] * r[k]
         for c in range(K):
-            dp[n, c] = s[n] * (a[c] - inner) / (N * S)
+            dp[n, c] = s[n] * (a[c] - inner) / (N * S)  # (L4)
     return loss.item(), dp
 
 
@@ -193,8 +204,8 @@ def binary_cross_entropy(z: Array, q: Array, s: Array) -> tuple[Scalar, Array]:
             small = np.exp(v)
             minus_log_p = -v + np.log1p(small)
             p = small / (1 + small)
-        loss += s[i] * (minus_log_p + (1 - q[i]) * v) / M
-        dz[i] = s[i] * (p - q[i]) / M
+        loss += s[i] * (minus_log_p + (1 - q[i]) * v) / M  # (L5)
+        dz[i] = s[i] * (p - q[i]) / M  # (L6)
     return loss.item(), dz
 
 

@@ -21,8 +21,13 @@ Let (u*, v*) be the winner. Near x, where no other pixel ties, the maximum *is* 
     y[n,i,j,c] = x[n, i*s + u* - p, j*s + v* - p, c]
 
 so the derivative of y is 1 by the winner and 0 by the others. (At a tie the maximum has a kink and
-no derivative; giving all to one of the tied pixels is a subgradient.) By the chain rule a pixel
-receives the gradient of every window that it won:
+no derivative; giving all to one of the tied pixels is a subgradient.) Write dy for ∂L/∂y, which
+arrives from above. By the chain rule, channel by channel,
+
+    dx[n,r,q,c] = sum_{i,j} dy[n,i,j,c] ∂y[n,i,j,c]/∂x[n,r,q,c]
+
+and of the derivatives those are 1 whose winner is (r, q): i*s + u* - p = r and j*s + v* - p = q. A
+pixel receives the gradient of every window that it won:
 
     dx[n,r,q,c] = sum of dy[n,i,j,c] over all windows (i, j) whose winner is (r, q)             (P2)
 
@@ -40,7 +45,9 @@ PyTorch does so with `count_include_pad=False`.)
 
 Average, backward
 -----------------
-(P3) is linear; each of its pixels has the derivative 1/m[i,j]:
+(P3) is linear: x[n,r,q,c] stands in y[n,i,j,c] if window (i, j) covers it, which is when
+0 <= r - (i*s - p) < KH and the same holds for q, and its factor is 1/m[i,j]. The chain rule sums
+over those windows:
 
     dx[n,r,q,c] = sum of dy[n,i,j,c] / m[i,j] over all windows (i, j) that cover (r, q)         (P4)
 
@@ -51,6 +58,9 @@ Global average
 One window as large as the image, and no padding (Lin et al. 2013):
 
     y[n,c] = 1/(H W) sum_{r,q} x[n,r,q,c]                                                       (P5)
+
+Every pixel stands in one output, that of its image and channel, with factor 1/(H W):
+
     dx[n,r,q,c] = dy[n,c] / (H W)                                                               (P6)
 
 Sums run in float64. Complex numbers are compared by their real part. The loops are slow on purpose.

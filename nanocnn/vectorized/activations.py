@@ -150,8 +150,7 @@ def gelu_forward(x: Array) -> Array:
     -------
     array, shape and dtype of `x`
     """
-    gate = np.tanh(GELU_SCALE * (x + GELU_CUBIC * x * x * x))
-    y: Array = 0.5 * x * (1 + gate)
+    y: Array = 0.5 * x * (1 + _gelu_gate(_gelu_bounded(x)))
     return y
 
 
@@ -166,7 +165,21 @@ def gelu_backward(dy: Array, x: Array) -> Array:
     -------
     array, shape and dtype of `dy`
     """
-    gate = np.tanh(GELU_SCALE * (x + GELU_CUBIC * x * x * x))
+    x = _gelu_bounded(x)
+    gate = _gelu_gate(x)
     inner = GELU_SCALE * (1 + 3 * GELU_CUBIC * x * x)
     dx: Array = dy * (0.5 * (1 + gate) + 0.5 * x * (1 - gate * gate) * inner)
     return dx
+
+
+def _gelu_gate(x: Array) -> Array:
+    """tanh(h) in (A9)."""
+    gate: Array = np.tanh(GELU_SCALE * (x + GELU_CUBIC * x * x * x))
+    return gate
+
+
+def _gelu_bounded(x: Array) -> Array:
+    """Keep x within 30 of 0: there tanh(h) is 1 or -1 already, and further on x^3 overflows."""
+    far = np.abs(x.real) > 30
+    bounded: Array = np.where(far, np.copysign(30, x.real), x).astype(x.dtype)
+    return bounded

@@ -1,4 +1,4 @@
-"""Fixtures for the kernels: dirty memory, threads that are really used, a fresh interpreter."""
+"""Fixtures for the kernels: threads that are really used, a fresh interpreter."""
 
 from __future__ import annotations
 
@@ -8,26 +8,10 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
 import pytest
 
-from nanocnn.kernels import memory, threads
-
-
-@pytest.fixture
-def dirty_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fill every array that the kernels ask for with NaN, as a recycled block may be.
-
-    What a kernel forgets to write, or adds to without setting it first, then shows.
-    """
-    clean = memory.empty
-
-    def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-        array = clean(shape, dtype)
-        array.fill(np.nan if array.dtype.kind == "f" else np.iinfo(array.dtype).max)
-        return array
-
-    monkeypatch.setattr(memory, "empty", empty)
+from nanocnn.kernels import conv, dropout, elementwise, optimizers, threads
+from tests.sizes import JIT
 
 
 @pytest.fixture
@@ -36,6 +20,10 @@ def many_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], li
 
     It returns a list to which every use of the pool is appended.
     """
+    if not JIT:  # smaller work items for smaller arrays; into machine code the sizes are built in
+        monkeypatch.setattr(conv, "PART_BYTES", 4 << 10)
+        for module in (dropout, elementwise, optimizers):
+            monkeypatch.setattr(module, "BLOCK", 1 << 8)
     used: list[int] = []
     workers = threads._workers
 

@@ -170,16 +170,6 @@ def test_a_hash_equal_to_the_rate_is_kept() -> None:
     assert kernels.dropout_forward(x, (low + 0.5) * 2**-24, key)[e] == 0
 
 
-@quick
-@given(shapes, sources)
-def test_flatten(shape: list[int], source: Source) -> None:
-    x = source.normal(*shape)
-    y = kernels.flatten_forward(x)
-    np.testing.assert_array_equal(y, reference.flatten_forward(x), strict=True)
-    dx = kernels.flatten_backward(y, x.shape)
-    np.testing.assert_array_equal(dx, x, strict=True)
-
-
 def test_flatten_of_an_empty_batch() -> None:
     y = kernels.flatten_forward(np.ones((0, 3, 2, 5), np.float32))
     assert y.shape == (0, 30)

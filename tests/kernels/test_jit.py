@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nanocnn.kernels import jit
@@ -33,16 +34,18 @@ print(jit.VECTOR_BYTES * 8, jit.TILE_ROWS, jit.panel_width(4), jit.panel_width(8
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("bits", "printed"),
-    [("128", "128 6 8 4 True"), ("256", "256 6 16 8 True"), ("512", "512 8 32 16 True")],
+    ("disabled", "jit_is_on"),
+    [pytest.param("0", "True", marks=pytest.mark.slow), ("1", "False")],  # compiling takes time
+)
+@pytest.mark.parametrize(
+    ("bits", "printed"), [("128", "128 6 8 4"), ("256", "256 6 16 8"), ("512", "512 8 32 16")]
 )
 def test_every_vector_width_gives_right_results(
-    bits: str, printed: str, fresh_python: FreshPython
+    bits: str, printed: str, disabled: str, jit_is_on: str, fresh_python: FreshPython
 ) -> None:
-    done = fresh_python(COMPARE, NANOCNN_VECTOR_BITS=bits)
-    assert done.stdout.strip() == printed, done.stderr
+    done = fresh_python(COMPARE, NANOCNN_VECTOR_BITS=bits, NUMBA_DISABLE_JIT=disabled)
+    assert done.stdout.strip() == f"{printed} {jit_is_on}", done.stderr
 
 
 @pytest.mark.parametrize("bits", ["64", "two", ""])
@@ -61,6 +64,24 @@ def test_the_vector_width_follows_the_processor(
 ) -> None:
     monkeypatch.delenv("NANOCNN_VECTOR_BITS", raising=False)
     assert jit._vector_bytes(features) == width
+
+
+@pytest.mark.parametrize("bits", [128, 256, 512])
+def test_a_vector_width_that_is_asked_for(bits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NANOCNN_VECTOR_BITS", str(bits))
+    assert jit._vector_bytes({"avx2"}) == bits // 8
+
+
+def test_what_the_processor_can_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {"avx": True, "fma": True, "avx512f": False}
+    monkeypatch.setattr(jit.llvm, "get_host_cpu_features", lambda: told)
+    assert jit._host_features() == {"avx", "fma"}
+
+    def unknown() -> dict[str, bool]:
+        raise RuntimeError("getHostCPUFeatures is not supported on this system")
+
+    monkeypatch.setattr(jit.llvm, "get_host_cpu_features", unknown)
+    assert jit._host_features() == set()
 
 
 @pytest.fixture
@@ -128,6 +149,40 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Mon
     assert jit._find_cache_folder() is None
 
 
+@pytest.mark.parametrize("cached", [True, False])
+def test_only_our_kernels_are_cached_in_our_folder(
+    cached: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = []
+
+    def njit(**options: object) -> Callable[[object], object]:
+        told.append((options.get("cache", False), jit.numba.config.CACHE_DIR))
+        return lambda function: ("compiled", function)
+
+    monkeypatch.setattr(jit, "njit", njit)
+    monkeypatch.setattr(jit, "JIT", True)
+    monkeypatch.setattr(jit, "CACHE_FOLDER", tmp_path if cached else None)
+    monkeypatch.setattr(jit.numba.config, "CACHE_DIR", "Numba's own")
+    assert jit.kernel(len) == ("compiled", len)
+    assert told == [(cached, str(tmp_path) if cached else "Numba's own")]
+    assert jit.numba.config.CACHE_DIR == "Numba's own"
+
+
+def test_without_the_jit_overflow_is_as_silent_as_in_machine_code(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(jit, "JIT", False)
+
+    @jit.kernel
+    def square(x: np.ndarray, y: np.ndarray) -> None:
+        y[0] = x[0] * x[0]
+
+    y = np.zeros(1, np.float32)
+    square(np.full(1, 1e30, np.float32), y)  # a warning would be an error here
+    assert y[0] == np.inf
+    assert square.__name__ == "square"
+
+
 RELU = """
 import numpy as np
 from nanocnn import kernels
@@ -154,21 +209,3 @@ def test_a_kernel_is_cached_in_the_folder_and_read_from_it(
         (compiled,) = tmp_path.rglob("*_activate*.nbc")
         times = {p: p.stat().st_mtime_ns for p in [compiled]}
     assert compiled.stat().st_mtime_ns == times[compiled]
-
-
-@pytest.mark.slow
-def test_with_the_jit_off_the_twins_do_the_work(fresh_python: FreshPython) -> None:
-    here = Path(__file__).parent
-    files = ["test_dense.py", "test_pool.py", "test_elementwise.py", "test_optimizers.py"]
-    names = "against_the_loops or far_from_zero or fused or softmax or equal_to_the_rate or alone"
-    code = f"""
-import sys
-import pytest
-files = [{str(here)!r} + "/" + name for name in {files!r}]
-options = ["-q", "-p", "no:cacheprovider", "--no-header", "-k", {names!r}]
-sys.exit(pytest.main([*files, *options]))
-"""
-    done = fresh_python(code, NUMBA_DISABLE_JIT="1")
-    assert done.returncode == 0, done.stdout + done.stderr
-    done = fresh_python(COMPARE, NUMBA_DISABLE_JIT="1")
-    assert done.stdout.strip().endswith("False"), done.stderr

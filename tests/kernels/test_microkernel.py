@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from nanocnn.kernels import jit, microkernel
+from nanocnn.kernels import microkernel
 from nanocnn.kernels.jit import TILE_ROWS, kernel, panel_width
 from nanocnn.kernels.microkernel import ACCUMULATE, BIAS, ZERO, tile_product
 
-pytestmark = pytest.mark.skipif(not jit.JIT, reason="without the JIT the twin is the kernel")
+pytestmark = pytest.mark.compiled
 
 
 @kernel

@@ -12,11 +12,12 @@ import pytest
 
 from nanocnn import kernels
 from nanocnn.kernels import threads
+from tests.sizes import sized
 
-pytestmark = pytest.mark.skipif(not threads.JIT, reason="without the JIT all work runs inline")
 Use = Callable[[int], list[int]]
 SAME = ((1, 1), ((1, 1), (1, 1)), (1, 1), 1)
 POOL = ((3, 2), (2, 2), ((1, 1), (0, 1)))
+MANY = sized(200_003, 2003)
 
 
 def normal(*shape: int, seed: int = 0) -> np.ndarray:
@@ -24,27 +25,29 @@ def normal(*shape: int, seed: int = 0) -> np.ndarray:
 
 
 def adam() -> list[np.ndarray]:
-    p, m, v = normal(200_003), np.zeros(200_003, np.float32), np.zeros(200_003, np.float32)
-    kernels.adam_update(p, normal(200_003, seed=1), m, v, 1, 0.1, 0.9, 0.99, 1e-8, 0.1, True)
+    p, m, v = normal(MANY), np.zeros(MANY, np.float32), np.zeros(MANY, np.float32)
+    kernels.adam_update(p, normal(MANY, seed=1), m, v, 1, 0.1, 0.9, 0.99, 1e-8, 0.1, True)
     return [p, m, v]
 
 
 def sgd() -> list[np.ndarray]:
-    p, v = normal(200_003), np.zeros(200_003, np.float32)
-    kernels.sgd_update(p, normal(200_003, seed=1), v, 0.1, 0.9, True, 0.1)
+    p, v = normal(MANY), np.zeros(MANY, np.float32)
+    kernels.sgd_update(p, normal(MANY, seed=1), v, 0.1, 0.9, True, 0.1)
     return [p, v]
 
 
 def rmsprop() -> list[np.ndarray]:
-    p, v = normal(200_003), np.zeros(200_003, np.float32)
-    kernels.rmsprop_update(p, normal(200_003, seed=1), v, None, 0.1, 0.9, 1e-8, 0.0, 0.1)
+    p, v = normal(MANY), np.zeros(MANY, np.float32)
+    kernels.rmsprop_update(p, normal(MANY, seed=1), v, None, 0.1, 0.9, 1e-8, 0.0, 0.1)
     return [p, v]
 
 
-X, W, B = normal(4, 33, 31, 19), normal(3, 3, 19, 40, seed=1), normal(40, seed=2)
-WIDE_X, WIDE_W = normal(3, 9, 8, 96), normal(3, 3, 96, 112, seed=1)  # dw in one part
-DY, WIDE_DY = normal(4, 33, 31, 40, seed=3), normal(3, 9, 8, 112, seed=3)
-ROWS, WEIGHTS, ROWS_DY = normal(70, 3001), normal(3001, 70, seed=1), normal(70, 70, seed=2)
+C, F, WIDE_C, WIDE_F, D = sized((19, 40, 96, 112, 3001), (3, 7, 17, 19, 301))
+PIXELS = sized((4, 33, 31), (4, 13, 11))
+X, W, B = normal(*PIXELS, C), normal(3, 3, C, F, seed=1), normal(F, seed=2)
+WIDE_X, WIDE_W = normal(3, 9, 8, WIDE_C), normal(3, 3, WIDE_C, WIDE_F, seed=1)  # dw in one part
+DY, WIDE_DY = normal(*PIXELS, F, seed=3), normal(3, 9, 8, WIDE_F, seed=3)
+ROWS, WEIGHTS, ROWS_DY = normal(70, D), normal(D, 70, seed=1), normal(70, 70, seed=2)
 WORK: dict[str, Callable[[], list[np.ndarray]]] = {
     "conv2d_forward": lambda: [kernels.conv2d_forward(X, W, B, *SAME, "tanh")],
     "conv2d_backward_input": lambda: [kernels.conv2d_backward_input(DY, W, X.shape, *SAME)],
@@ -110,10 +113,11 @@ def test_large_work_is_shared_out_without_being_asked(monkeypatch: pytest.Monkey
     monkeypatch.setattr(threads, "_workers", lambda n: used.append(n) or workers(n))
     before = threads.get_num_threads()
     threads.set_num_threads(2)
+    large, w = normal(4, 33, 31, 19), normal(3, 3, 19, 40)
     try:
-        kernels.conv2d_forward(X, W, B, *SAME)
+        kernels.conv2d_forward(large, w, None, *SAME)
         assert used == [1]
-        kernels.conv2d_forward(X[:1, :4], W, B, *SAME)
+        kernels.conv2d_forward(large[:1, :4], w, None, *SAME)
         assert used == [1], "small work is not worth a hand-off"
     finally:
         threads.set_num_threads(before)
@@ -185,6 +189,21 @@ def test_an_error_in_the_callers_share_waits_for_the_workers(many_threads: Use) 
     assert finished.is_set(), "a worker may still be writing"
 
 
+def test_a_worker_that_is_busy_elsewhere_is_not_waited_for(
+    many_threads: Use, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "_pool", None)  # a new pool, of one worker
+    monkeypatch.setattr(threads, "_pool_size", 0)
+    many_threads(2)
+    release = threading.Event()
+    busy = threads._workers(1).submit(release.wait, 20)
+    done: list[int] = []
+    threads.run(lambda first, last: done.extend(range(first, last)), 9, (), 1.0)
+    assert done == list(range(9))
+    assert not busy.done()
+    release.set()
+
+
 def test_a_call_from_inside_a_worker_runs_there(many_threads: Use) -> None:
     many_threads(2)
     caller = threading.get_ident()
@@ -210,18 +229,20 @@ def test_a_number_of_threads_that_is_none(n: object) -> None:
         threads.set_num_threads(n)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("forced", ["0", "two", "-1", "1.5", "²", ""])
-def test_a_bad_environment_variable(forced: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NANOCNN_NUM_THREADS", forced)
-    with pytest.raises(ValueError, match=r"NANOCNN_NUM_THREADS is .* whole number from 1"):
-        threads._default_threads()
-
-
-def test_the_environment_variable_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NANOCNN_NUM_THREADS", "3")
-    assert threads._default_threads() == 3
-    monkeypatch.delenv("NANOCNN_NUM_THREADS")
-    assert 1 <= threads._default_threads() <= (os.cpu_count() or 1)
+def test_a_child_shares_neither_pool_nor_lock_with_its_parent(
+    many_threads: Use, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_pool", "_pool_size", "_lock"):
+        monkeypatch.setattr(threads, name, getattr(threads, name))  # put back afterwards
+    used = many_threads(2)
+    kernels.relu_forward(X)
+    assert used
+    before = threads._pool
+    with threads._lock:  # in a child it would be held for ever
+        threads._forget_pool()
+        assert threads._pool is None
+        kernels.relu_forward(X)
+    assert threads._pool not in (None, before)
 
 
 FORK = """

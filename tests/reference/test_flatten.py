@@ -22,3 +22,10 @@ def test_backward_undoes_forward() -> None:
     y = flatten.flatten_forward(x)
     assert y.shape == (2, 60)
     assert flatten.flatten_backward(y, x.shape).tolist() == x.tolist()
+
+
+def test_a_batch_of_single_numbers() -> None:
+    x = np.array([3.0, 5.0])  # no axis but the batch's: rows of one number
+    y = flatten.flatten_forward(x)
+    assert y.tolist() == [[3], [5]]
+    assert flatten.flatten_backward(y, x.shape).tolist() == [3, 5]

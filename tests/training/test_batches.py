@@ -238,12 +238,13 @@ def test_an_image_smaller_than_a_filter_names_the_layer() -> None:
 
 def test_predictions_do_not_depend_on_the_batch_size() -> None:
     model = compiled()
-    whole = model.predict(X)
-    assert whole.dtype == np.float32
-    for size in (1, 5, 12, 100):
-        np.testing.assert_array_equal(model.predict(X, batch_size=size), whole)
-        np.testing.assert_allclose(
-            model.evaluate(X, Y, batch_size=size), model.evaluate(X, Y), rtol=1e-6
-        )
-    np.testing.assert_array_equal(whole, model(X))
+    with nc.backend("numba"):  # this holds for the kernels, and does not hold for BLAS
+        whole = model.predict(X)
+        assert whole.dtype == np.float32
+        for size in (1, 5, 12, 100):
+            np.testing.assert_array_equal(model.predict(X, batch_size=size), whole)
+            np.testing.assert_allclose(
+                model.evaluate(X, Y, batch_size=size), model.evaluate(X, Y), rtol=1e-6
+            )
+        np.testing.assert_array_equal(whole, model(X))
     assert compiled(dtype="float64").predict(X).dtype == np.float64

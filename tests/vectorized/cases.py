@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import hypothesis.strategies as st
@@ -130,13 +131,75 @@ def poolings(draw: st.DrawFn) -> Pooling:
     )
 
 
-def check(actual: Array, expected: Array, terms: int = 1) -> None:
+@st.composite
+def different_convolutions(draw: st.DrawFn) -> Convolution:
+    """Draw a convolution of which N, H, W, C, F, KH and KW all differ from each other.
+
+    The two strides, the two dilations and the four paddings differ as well, so that no exchange of
+    two axes or sides can hide. Groups: none, some, or one for each input channel (depthwise).
+    """
+    n, kh, kw = draw(different(3, 1, 4))
+    stride, dilation = draw(different(2, 1, 3)), draw(different(2, 1, 3))
+    top, bottom, left, right = draw(different(4, 0, 4))
+    groups = draw(st.sampled_from([1, 2, 3, 0]))
+    if groups:
+        multiples = [m for m in range(groups, 10, groups) if m not in (n, kh, kw)]
+        c, f = draw(st.permutations(multiples))[:2]
+    else:
+        c = groups = draw(st.sampled_from([m for m in range(2, 7) if m not in (n, kh, kw)]))
+        f = draw(st.sampled_from([m for m in (2 * c, 3 * c) if m not in (n, kh, kw)]))
+    used, size = [n, kh, kw, c, f], []
+    for k, d, around in zip((kh, kw), dilation, (top + bottom, left + right), strict=True):
+        fits = max(1, d * (k - 1) + 1 - around)
+        size.append(draw(st.sampled_from(free(fits, used + size))))
+    return Convolution(
+        x=(n, size[0], size[1], c),
+        w=(kh, kw, c // groups, f),
+        stride=(stride[0], stride[1]),
+        padding=((top, bottom), (left, right)),
+        dilation=(dilation[0], dilation[1]),
+        groups=groups,
+    )
+
+
+@st.composite
+def different_poolings(draw: st.DrawFn) -> Pooling:
+    """Draw a pooling of which N, H, W, C, KH and KW all differ, and as many paddings as can."""
+    n, c, kh, kw = draw(different(4, 1, 5))
+    stride = draw(different(2, 1, 4))
+    sides = list(product(range(kh), range(kh), range(kw), range(kw)))
+    most = max(len(set(four)) for four in sides)
+    top, bottom, left, right = draw(st.sampled_from([s for s in sides if len(set(s)) == most]))
+    used, size = [n, c, kh, kw], []
+    for k, around in zip((kh, kw), (top + bottom, left + right), strict=True):
+        size.append(draw(st.sampled_from(free(max(1, k - around), used + size))))
+    return Pooling(
+        x=(n, size[0], size[1], c),
+        window=(kh, kw),
+        stride=(stride[0], stride[1]),
+        padding=((top, bottom), (left, right)),
+    )
+
+
+def different(count: int, low: int, high: int) -> st.SearchStrategy[list[int]]:
+    """Draw `count` whole numbers from `low` to `high`, no two of them equal."""
+    return st.lists(st.integers(low, high), min_size=count, max_size=count, unique=True)
+
+
+def free(least: int, used: list[int]) -> list[int]:
+    """Return the first six whole numbers from `least` that are not in `used`."""
+    return [size for size in range(least, least + 6 + len(used)) if size not in used][:6]
+
+
+def check(actual: Array, expected: Array, terms: float = 1) -> None:
     """Compare within a multiple of sqrt(terms) * eps of the largest value, and in dtype and shape.
 
     Rounding errors of a sum of `terms` products walk at random: their size grows as its root.
+    With `terms=0` the two must be equal. NaN and infinities must stand in the same places.
     """
     assert actual.dtype == expected.dtype
     assert actual.shape == expected.shape
-    scale = max(1.0, float(np.abs(expected).max(initial=0)))
+    finite = np.abs(expected[np.isfinite(expected)])
+    scale = max(1.0, float(finite.max(initial=0)))
     room = 8 * np.sqrt(terms) * np.finfo(expected.dtype).eps * scale
     np.testing.assert_allclose(actual, expected, rtol=0, atol=room)

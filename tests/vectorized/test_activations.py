@@ -54,6 +54,15 @@ def test_far_from_zero_without_a_warning(rung: object, dtype: type, name: str) -
     np.testing.assert_allclose(y[2:], high, rtol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
+def test_the_slope_of_gelu_where_its_cube_overflows(dtype: type) -> None:
+    x = np.array([-1e30, -1e20, -31.0, 31.0, 1e20, 1e30], dtype)
+    np.testing.assert_array_equal(vectorized.gelu_forward(x), [0, 0, 0, *x[3:]])
+    dx = vectorized.gelu_backward(np.ones_like(x), x)
+    assert dx.dtype == dtype
+    np.testing.assert_array_equal(dx, [0, 0, 0, 1, 1, 1])
+
+
 @pytest.mark.parametrize("rung", [reference, vectorized])
 @pytest.mark.parametrize("name", ["relu", "leaky_relu", "sigmoid", "tanh", "gelu"])
 def test_nan_is_shown(rung: object, name: str) -> None:
