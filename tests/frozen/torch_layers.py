@@ -1,0 +1,128 @@
+"""Every exported layer, with its options and activations, by PyTorch in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from .formula import hashes, numbers
+from .torch_common import average, backward, leaf, nchw, nhwc, pad
+from .values import Values
+
+ACTIVATIONS: dict[str | None, Callable[[torch.Tensor], torch.Tensor]] = {
+    None: lambda t: t,
+    "relu": torch.relu,
+    "leaky_relu": lambda t: F.leaky_relu(t, 0.01),
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "gelu": lambda t: F.gelu(t, approximate="tanh"),
+    "softmax": lambda t: torch.softmax(t, -1),
+}
+IMAGE, ROWS = (2, 7, 6, 4), (3, 5)
+
+
+def save(v: Values, name: str, layer: str, config: dict[str, Any], shapes: Any, f: Any) -> None:
+    """Save a layer: `shapes` of x and the parameters by name, `f` of them as tensors."""
+    case = f"{layer}/{name}"
+    inputs = {key: leaf(numbers(f"{case}/{key}", shape, 2.0)) for key, shape in shapes.items()}
+    y = f(*inputs.values())
+    dy = backward(y, case)
+    gradients = {f"d{key}": t.grad for key, t in inputs.items()}
+    v.save(case, config, **inputs, y=y, dy=dy, **gradients)
+
+
+def same(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
+    """TensorFlow's padding, in which an odd pixel goes behind."""
+    total = max((-(-size // stride) - 1) * stride + dilation * (kernel - 1) + 1 - size, 0)
+    return total // 2, total - total // 2
+
+
+def conv(v: Values, name: str, filters: int, kernel: tuple[int, int], **config: Any) -> None:
+    """Save a Conv2D; `around` is its padding in numbers where `config` has a word."""
+    stride, dilation = config.get("stride", (1, 1)), config.get("dilation", (1, 1))
+    groups, padding = config.get("groups", 1), config.get("padding", "valid")
+    around = padding
+    if padding == "valid":
+        around = ((0, 0), (0, 0))
+    elif padding == "same":
+        sides = zip(IMAGE[1:3], kernel, stride, dilation, strict=True)
+        around = tuple(same(*side) for side in sides)
+    shapes = {"x": IMAGE, "w": (*kernel, IMAGE[3] // groups, filters)}
+    if config.get("use_bias", True):
+        shapes["b"] = (filters,)
+
+    def f(x: torch.Tensor, w: torch.Tensor, b: torch.Tensor | None = None) -> torch.Tensor:
+        z = F.conv2d(pad(nchw(x), around), w.permute(3, 2, 0, 1), b, stride, 0, dilation, groups)
+        return ACTIVATIONS[config.get("activation")](nhwc(z))
+
+    save(v, name, "Conv2D", {"filters": filters, "kernel_size": kernel, **config}, shapes, f)
+
+
+def convolutions(v: Values) -> None:
+    for activation in ACTIVATIONS:
+        conv(v, str(activation), 3, (3, 2), activation=activation)
+    conv(v, "same", 5, (2, 3), padding="same")
+    conv(v, "same with stride", 5, (3, 4), padding="same", stride=(2, 3), activation="relu")
+    conv(v, "padded", 3, (2, 3), padding=((1, 0), (2, 1)), dilation=(1, 2))
+    conv(v, "grouped", 6, (3, 2), groups=2, stride=(2, 1), use_bias=False)
+    conv(v, "depthwise", 8, (2, 3), groups=4, padding=((1, 1), (0, 2)), activation="tanh")
+
+
+def dense(v: Values) -> None:
+    def f(activation: str | None) -> Any:
+        return lambda x, w, b=0.0: ACTIVATIONS[activation](x @ w + b)
+
+    shapes = {"x": ROWS, "w": (5, 4), "b": (4,)}
+    for activation in ACTIVATIONS:
+        config = {"units": 4, "activation": activation}
+        save(v, str(activation), "Dense", config, shapes, f(activation))
+    bare = {"x": ROWS, "w": (5, 4)}
+    save(v, "without bias", "Dense", {"units": 4, "use_bias": False}, bare, f(None))
+
+
+def pools(v: Values) -> None:
+    config = {"window": (3, 2), "stride": (2, 1), "padding": ((1, 0), (0, 1))}
+    around, image = config["padding"], {"x": IMAGE}
+    maximum = lambda x: nhwc(  # noqa: E731
+        F.max_pool2d(pad(nchw(x), around, -np.inf), (3, 2), (2, 1))
+    )
+    save(v, "padded", "MaxPool2D", config, image, maximum)
+    save(v, "plain", "MaxPool2D", {"window": 2}, image, lambda x: nhwc(F.max_pool2d(nchw(x), 2)))
+    mean = lambda x: nhwc(average(nchw(x), (3, 2), (2, 1), around))  # noqa: E731
+    save(v, "padded", "AveragePool2D", config, image, mean)
+    whole = {"window": 2, "padding": "same"}
+    odd = ((0, 1), (0, 0))  # of 7 rows, 6 columns
+    mean = lambda x: nhwc(average(nchw(x), (2, 2), (2, 2), odd))  # noqa: E731
+    save(v, "same", "AveragePool2D", whole, image, mean)
+    save(v, "plain", "GlobalAveragePool2D", {}, image, lambda x: x.mean(dim=(1, 2)))
+    save(v, "plain", "Flatten", {}, image, lambda x: x.reshape(x.shape[0], -1))
+
+
+def activations(v: Values) -> None:
+    rows = {"x": (4, 3, 5)}
+    for layer, name in (
+        ("ReLU", "relu"),
+        ("Sigmoid", "sigmoid"),
+        ("Tanh", "tanh"),
+        ("GELU", "gelu"),
+        ("Softmax", "softmax"),
+    ):
+        save(v, "plain", layer, {}, rows, ACTIVATIONS[name])
+    save(v, "steep", "LeakyReLU", {"slope": 0.2}, rows, lambda x: F.leaky_relu(x, 0.2))
+
+
+def dropout(v: Values) -> None:
+    """Dropout's mask is a hash by definition; what PyTorch is asked for is the rest."""
+    keep = (hashes(11, 60) >> np.uint64(40)) / 2**24 >= 0.4
+    scale = torch.tensor(keep.reshape(4, 3, 5) / (1 - 0.4))
+    save(v, "key 11", "Dropout", {"rate": 0.4}, {"x": (4, 3, 5)}, lambda x: x * scale)
+
+
+def add(v: Values) -> None:
+    """Compute all cases."""
+    for part in (convolutions, dense, pools, activations, dropout):
+        part(v)
