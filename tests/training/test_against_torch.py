@@ -14,9 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 import nanocnn as nc
-
-from .article import LEARNING_RATE, STEPS, batch, weights
-from .values import SOURCES, values
+from tests.frozen.article import LEARNING_RATE, STEPS, batch, weights
+from tests.frozen.values import SOURCES, values
 
 
 def article(dtype: str) -> nc.Sequential:
