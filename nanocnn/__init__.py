@@ -18,7 +18,18 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from . import data, evaluation, gradcheck, initializers, layers, losses, ops, optimizers, training
+from . import (
+    config,
+    data,
+    evaluation,
+    gradcheck,
+    initializers,
+    layers,
+    losses,
+    ops,
+    optimizers,
+    training,
+)
 from ._backend import BACKENDS, backend, current_backend
 from .layers import (
     GELU,
@@ -85,6 +96,7 @@ __all__ = [
     "Softmax",
     "Tanh",
     "backend",
+    "config",
     "current_backend",
     "data",
     "evaluation",

@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "vectorized": set(),
     "kernels": set(),
     "_backend": set(),
+    "config": {"kernels"},
     "data": set(),
     "evaluation": set(),
     "initializers": set(),

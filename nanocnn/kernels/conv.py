@@ -9,11 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from . import memory, threads
+from .choice import winograd_pays
 from .elementwise import ACTIVATIONS, NONE, channel_sums
 from .jit import TILE_ROWS, panel_width
 from .microkernel import ACCUMULATE, ZERO
 from .plan import Geometry, backward_input_plan, backward_weight_plan, forward_plan
 from .product import gather_product, outer_product, pack
+from .winograd import winograd_backward_input, winograd_backward_weight, winograd_forward
 
 PART_BYTES = 256 << 10  # partial sums of dw that still fit in the second-level cache
 PARTS = 16
@@ -54,6 +56,8 @@ def _padded_bias(b, groups, columns, panels, panel, dtype):
 def conv2d_forward(x, w, b, stride, padding, dilation, groups, activation=None):
     """(C1), with `activation` applied on the way out of the registers."""
     kh, kw, depth, f = w.shape
+    if winograd_pays("forward", x.dtype, x.shape, w.shape, stride, padding, dilation, groups):
+        return winograd_forward(x, w, b, padding, activation)
     oh = _out(x.shape[1], kh, stride[0], padding[0], dilation[0])
     ow = _out(x.shape[2], kw, stride[1], padding[1], dilation[1])
     g = geometry(x.shape, w.shape, oh, ow, stride, padding, dilation, groups)
@@ -73,6 +77,8 @@ def conv2d_forward(x, w, b, stride, padding, dilation, groups, activation=None):
 def conv2d_backward_input(dy, w, x_shape, stride, padding, dilation, groups):
     """(C2): dy is gathered through the filters, turned by 180 degrees, C and F exchanged."""
     kh, kw, depth, f = w.shape
+    if winograd_pays("input", dy.dtype, tuple(x_shape), w.shape, stride, padding, dilation, groups):
+        return winograd_backward_input(dy, w, x_shape, padding)
     g = geometry(x_shape, w.shape, *dy.shape[1:3], stride, padding, dilation, groups)
     columns = f // groups
     taps = kh * kw
@@ -92,6 +98,9 @@ def conv2d_backward_input(dy, w, x_shape, stride, padding, dilation, groups):
 def conv2d_backward_weight(dy, x, w_shape, stride, padding, dilation, groups):
     """(C3): for each tap and channel, the sum over all pixels of x times dy."""
     kh, kw, depth, f = w_shape
+    shapes = x.shape, tuple(w_shape)
+    if winograd_pays("weight", x.dtype, *shapes, stride, padding, dilation, groups):
+        return winograd_backward_weight(dy, x, padding)
     g = geometry(x.shape, w_shape, *dy.shape[1:3], stride, padding, dilation, groups)
     columns = f // groups
     panel = panel_width(x.itemsize)

@@ -54,6 +54,8 @@ def conv2d_forward(
 
     with :math:`g = (C/G)\lfloor f G/F \rfloor`, the first input channel of the group of `f`.
     The filter is not flipped: see `nanocnn.reference.conv` for why, and for the derivation.
+    Compiled, 3x3 filters with stride 1 in float32 may be applied by Winograd's form of it, (W2)
+    from (W0) and (W1), which is faster and rounds a little more: see `nanocnn.config.winograd`.
 
     Parameters
     ----------
@@ -127,7 +129,7 @@ def conv2d_backward(
               db_f &= \sum_{n,i,j} dy_{nijf}   \tag{C4}
 
     with g as in (C1) and f from the group of c; a fused activation's slope is first multiplied
-    into dy.
+    into dy. What was said of Winograd's form holds here too: (W2) for dx, (W3) for dw.
 
     Parameters
     ----------

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from nanocnn import config
 from nanocnn.kernels import conv, dropout, elementwise, optimizers, threads
 from tests.sizes import JIT
 
@@ -56,3 +57,10 @@ def fresh_python() -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+@pytest.fixture
+def direct() -> Iterator[None]:
+    """Let every convolution be direct."""
+    with config.winograd(False):
+        yield

@@ -14,7 +14,7 @@ from nanocnn import kernels, reference, vectorized
 
 from .cases import CONVOLUTIONS, Convolution, Source, output_shape, untouched, wide_convolutions
 
-pytestmark = pytest.mark.usefixtures("dirty_memory")
+pytestmark = pytest.mark.usefixtures("dirty_memory", "direct")
 activations = st.sampled_from([None, "relu", "sigmoid", "tanh"])
 
 

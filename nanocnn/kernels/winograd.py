@@ -1,0 +1,144 @@
+"""Winograd's convolution at machine speed: 3x3 filters, stride 1, float32. See the reference.
+
+    x  --B-->  V (36, tiles, C)  \\
+                                   36 products of matrices  -->  M (36, tiles, F)  --A-->  y
+    w  --G-->  U (36, C, F)      /
+
+A work item is a block of tiles, taken in row order over all images: a block may run over the end of
+a row or of an image, and is never short but at the very end. V and M of a block stay in the
+second-level cache. Channels are filled up to whole vectors (C) and whole panels (F) with zeros. A
+tile at the border is first copied between zeros; all others are read where they lie.
+
+What an item is depends on shapes only, so the bits do not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import elementwise, memory, threads
+from . import winograd_loops as loops
+from .elementwise import ACTIVATIONS, RELU
+from .jit import panel_width
+from .microkernel import ACCUMULATE, ZERO
+from .transform import LANES
+
+BLOCK_BYTES = 640 << 10  # of V and M in a block of tiles: about the second-level cache
+LEAST_BLOCK, MOST_BLOCK = 24, 192
+PARTS = 4  # of the tiles in dw, each with its own dU ...
+PART_BYTES = 1 << 20  # ... where that is at most this large, and is added to many times;
+PART_TILES = 1024  # with fewer tiles, or a larger dU, V and Z of many tiles are stored
+STORE_BYTES = 48 << 20  # of V and Z that are stored at a time
+
+
+def _up(n, step):
+    return -(-n // step) * step
+
+
+def _block(c_full, f_full):
+    """Return the tiles of a block, a multiple of the register tile's rows."""
+    fits = BLOCK_BYTES // (loops.POINTS * 4 * (c_full + f_full))
+    return min(MOST_BLOCK, max(LEAST_BLOCK, fits // 6 * 6))
+
+
+def _turned(w, c_full):
+    """Return w turned by 180 degrees, (3, 3, F, C) with zeros behind the last channel."""
+    _, _, c, f = w.shape
+    turned = memory.empty((3, 3, f, c_full), w.dtype)
+    args = (memory.flat(w), turned.reshape(-1), c, f, c_full)
+    threads.run(loops.turn, 9 * -(-f // 16), args, 2 * turned.nbytes / threads.BYTES_PER_SECOND)
+    return turned
+
+
+def _filled(w, f_full):
+    """Return w (3, 3, C, F) with zeros behind its last channel, flat."""
+    if w.shape[3] == f_full:
+        return memory.flat(w)
+    wide = np.zeros((*w.shape[:3], f_full), w.dtype)
+    wide[..., : w.shape[3]] = w
+    return wide.reshape(-1)
+
+
+def _transformed_filters(w, c, f_full, panel):
+    """Return U in panels, from filters (3, 3, c, f_full) given flat."""
+    U = memory.empty((loops.POINTS * c * f_full,), w.dtype)
+    seconds = 10 * U.size / threads.FLOPS_PER_SECOND
+    threads.run(loops.filters, c, (w, U, c, f_full, panel), seconds)
+    return U
+
+
+def winograd_forward(x, w, b, padding, activation=None):
+    """(W2), with `activation` applied on the way out."""
+    f_full = _up(w.shape[3], panel_width(4))
+    return _forward(x, _filled(w, f_full), w.shape[3], b, padding, activation)
+
+
+def winograd_backward_input(dy, w, x_shape, padding):
+    """(W2) on dy, with turned filters, C and F exchanged."""
+    c = w.shape[2]
+    turned = _turned(w, _up(c, panel_width(4))).reshape(-1)
+    (top, bottom), (left, right) = padding
+    return _forward(dy, turned, c, None, ((2 - top, 2 - bottom), (2 - left, 2 - right)), None)
+
+
+def _forward(x, w, f, b, padding, activation):
+    """Convolve with filters (3, 3, C, F filled up to whole panels), given flat."""
+    n, h, width, c = x.shape
+    (top, bottom), (left, right) = padding
+    oh, ow = h + top + bottom - 2, width + left + right - 2
+    panel = panel_width(4)
+    c_full, f_full = _up(c, LANES), _up(f, panel)
+    bias = np.zeros(f_full, x.dtype)
+    if b is not None:
+        bias[:f] = b
+    th, tw = -(-oh // loops.TILE), -(-ow // loops.TILE)
+    tiles, block = n * th * tw, _block(c_full, f_full)
+    y = memory.empty((n, oh, ow, f), x.dtype)
+    which = ACTIVATIONS[activation]
+    args = (memory.flat(x), _transformed_filters(w, c, f_full, panel), bias, y.reshape(-1), h,
+            width, c, c_full, oh, ow, f, f_full, top, left, th, tw, tiles, block, panel,
+            int(which == RELU))  # fmt: skip
+    seconds = 2 * loops.POINTS * tiles * c * f / threads.FLOPS_PER_SECOND
+    threads.run(loops.forward, -(-tiles // block), args, seconds)
+    return y if which <= RELU else elementwise.forward(y, which)
+
+
+def winograd_backward_weight(dy, x, padding):
+    """(W3): in parts with sums of their own, or over stored V and Z where dU is large."""
+    n, h, width, c = x.shape
+    _, oh, ow, f = dy.shape
+    (top, _), (left, _) = padding
+    panel = panel_width(4)
+    c_full, f_full = _up(c, LANES), _up(f, panel)
+    th, tw = -(-oh // loops.TILE), -(-ow // loops.TILE)
+    tiles, size = n * th * tw, loops.POINTS * c * f_full
+    sizes = (h, width, c, c_full, oh, ow, f, f_full, top, left, th, tw)
+    images = (memory.flat(x), memory.flat(dy))
+    seconds = 2 * tiles * size / threads.FLOPS_PER_SECOND
+    if 4 * size <= PART_BYTES and tiles >= PART_TILES:
+        parts = PARTS
+        dU = memory.empty((parts * size,), x.dtype)
+        args = (*images, dU, *sizes, tiles, parts, _block(c_full, f_full), panel)
+        threads.run(loops.backward_weight_parts, parts, args, seconds)
+    else:
+        parts = 1
+        dU = memory.empty((size,), x.dtype)
+        _stored_products(images, dU, sizes, tiles, panel, seconds)
+    dw = memory.empty((3, 3, c, f_full), x.dtype)
+    args = (dU, parts, dw.reshape(-1), c, f_full)
+    threads.run(loops.back_to_filters, c, args, 10 * parts * size / threads.FLOPS_PER_SECOND)
+    return dw if f == f_full else np.ascontiguousarray(dw[..., :f])
+
+
+def _stored_products(images, dU, sizes, tiles, panel, seconds):
+    """Transform as many tiles as memory allows, then sum over them, point by point."""
+    c, c_full, f_full = sizes[2], sizes[3], sizes[7]
+    at_once = max(LEAST_BLOCK, STORE_BYTES // (loops.POINTS * 4 * (c_full + f_full)))
+    at_once = min(tiles, at_once)
+    V, Z = (memory.empty((loops.POINTS * at_once * k,), np.float32) for k in (c_full, f_full))
+    for g0 in range(0, tiles, at_once):
+        count = min(at_once, tiles - g0)
+        share = seconds * count / tiles
+        threads.run(loops.transform_both, count, (*images, V, Z, *sizes, g0, at_once), share)
+        args = (V, Z, dU, 0, c, c_full, f_full, count, at_once, panel, ACCUMULATE if g0 else ZERO)
+        threads.run(loops.sum_products, loops.POINTS * (f_full // panel), args, share)

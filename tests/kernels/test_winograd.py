@@ -1,0 +1,169 @@
+"""Winograd's convolution compiled, against the loops of the convolution itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from nanocnn import vectorized
+from nanocnn.kernels import winograd, winograd_loops
+from nanocnn.kernels.jit import kernel
+from nanocnn.kernels.transform import LANES, _make_twin, make_linear
+from tests.sizes import sized
+
+from .cases import untouched
+
+GEOMETRY = ((1, 1), ((1, 1), (1, 1)), (1, 1), 1)
+EPS = float(np.finfo(np.float32).eps)
+
+
+def normal(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng([seed, len(shape)]).normal(size=shape).astype(np.float32)
+
+
+def close(actual: np.ndarray, expected: np.ndarray, terms: int) -> None:
+    """Compare with float64, in which rounding errors of direct float32 would be sqrt(terms) eps.
+
+    The tables' entries, up to 8 and 5 and each used along both axes, make them some ten times
+    larger: see "Rounding" in the reference.
+    """
+    assert actual.dtype == np.float32
+    assert actual.shape == expected.shape
+    room = 40 * EPS * np.sqrt(terms) * max(1.0, float(np.abs(expected).max(initial=0)))
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=room)
+
+
+def check_all(n: int, h: int, w: int, c: int, f: int, padding: Any, seed: int = 0) -> None:
+    """Compare all three passes with the vectorized convolution in float64."""
+    x, k, b = normal(n, h, w, c, seed=seed), normal(3, 3, c, f, seed=seed + 1), normal(f, seed=seed)
+    wide = [a.astype(np.float64) for a in (x, k, b)]
+    geometry = ((1, 1), padding, (1, 1), 1)
+    expected = vectorized.conv2d_forward(*wide, *geometry)
+    dy = normal(*expected.shape, seed=seed + 2)
+    wide_dy = dy.astype(np.float64)
+    with untouched(x, k, b, dy):
+        close(winograd.winograd_forward(x, k, b, padding), expected, 9 * c)
+        without = winograd.winograd_forward(x, k, None, padding)
+        close(without, expected - wide[2], 9 * c)
+        dx = winograd.winograd_backward_input(dy, k, x.shape, padding)
+        dw = winograd.winograd_backward_weight(dy, x, padding)
+    close(dx, vectorized.conv2d_backward_input(wide_dy, wide[1], x.shape, *geometry), 9 * f)
+    expected = vectorized.conv2d_backward_weight(wide_dy, wide[0], k.shape, *geometry)
+    close(dw, expected, dy[..., 0].size)
+
+
+pads = st.tuples(*[st.tuples(st.integers(0, 2), st.integers(0, 2))] * 2)
+channels = st.sampled_from([1, 2, 3, 5, 8, 16, 17, 33])
+
+
+@pytest.mark.usefixtures("dirty_memory")
+@pytest.mark.parametrize("part_tiles", [winograd.PARTS, 1 << 30])
+@settings(max_examples=sized(40, 8), deadline=None)
+@given(
+    st.integers(1, 3), st.integers(3, 14), st.integers(3, 14), channels, channels, pads,
+    st.integers(0, 999),
+)  # fmt: skip
+def test_any_size(
+    part_tiles: int, n: int, h: int, w: int, c: int, f: int, padding: Any, seed: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(winograd, "PART_TILES", part_tiles)
+        check_all(n, h, w, c, f, padding, seed)
+
+
+# Each is there for a branch that small random cases may miss.
+BRANCHES = {
+    "blocks that end inside rows": (3, 23, 18, 8, 16, ((1, 1), (1, 1))),
+    "channels summed in chunks": (1, 6, 6, 330, 16, ((1, 1), (1, 1))),
+    "one tile, one channel, one filter": (1, 3, 3, 1, 1, ((0, 0), (0, 0))),
+    "no padding, whole tiles": (2, 10, 14, 16, 32, ((0, 0), (0, 0))),
+}
+
+
+@pytest.mark.usefixtures("dirty_memory")
+@pytest.mark.parametrize("case", BRANCHES)
+def test_branches(case: str) -> None:
+    check_all(*BRANCHES[case])
+
+
+@pytest.mark.usefixtures("dirty_memory")
+@pytest.mark.parametrize("at_once", [24, 10_000])
+def test_stored_tables(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where dU is large, V and Z are stored, all at once or some tiles at a time."""
+    monkeypatch.setattr(winograd, "PART_BYTES", 0)
+    per_tile = winograd_loops.POINTS * 4 * (8 + 16)
+    monkeypatch.setattr(winograd, "STORE_BYTES", at_once * per_tile)
+    check_all(2, 21, 22, 8, 16, ((1, 1), (1, 1)))
+
+
+@pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh"])
+def test_activation_on_the_way_out(activation: str) -> None:
+    x, w, b = normal(2, 9, 7, 8), normal(3, 3, 8, 19), normal(19)
+    padding = GEOMETRY[1]
+    plain = winograd.winograd_forward(x, w, b, padding)
+    found = winograd.winograd_forward(x, w, b, padding, activation)
+    expected = getattr(vectorized, f"{activation}_forward")(plain)
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_nan_stays_in_its_tiles_and_passes_relu() -> None:
+    x, w = normal(1, 12, 12, 8), normal(3, 3, 8, 16)
+    x[0, 1, 1, 3] = np.nan
+    y = winograd.winograd_forward(x, w, None, ((0, 0), (0, 0)), "relu")
+    assert np.isnan(y[0, :2, :2]).all()
+    assert np.isfinite(y[0, 4:]).all()
+
+
+@pytest.mark.parametrize("part_bytes", [0, 1 << 30])
+def test_same_bits_on_any_number_of_threads(
+    part_bytes: int, many_threads: Callable[[int], list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(winograd, "PART_BYTES", part_bytes)
+    monkeypatch.setattr(winograd, "PART_TILES", 4)
+    x, w, b, dy = normal(3, 17, 19, 8), normal(3, 3, 8, 16), normal(16), normal(3, 17, 19, 16)
+    padding, found = GEOMETRY[1], []
+    for threads in (1, 2, 4):
+        used = many_threads(threads)
+        found.append(
+            (
+                winograd.winograd_forward(x, w, b, padding).tobytes(),
+                winograd.winograd_backward_input(dy, w, x.shape, padding).tobytes(),
+                winograd.winograd_backward_weight(dy, x, padding).tobytes(),
+            )
+        )
+        assert bool(used) == (threads > 1)
+    assert found[0] == found[1] == found[2]
+
+
+plain = make_linear(winograd_loops.B)
+finishing = make_linear(np.transpose(winograd_loops.A), finish=True)
+
+
+@kernel
+def call_plain(S, s0, ss, D, d0, ds):
+    plain(S, s0, ss, D, d0, ds)
+
+
+@kernel
+def call_finishing(S, s0, ss, D, d0, ds, bias, b0, relu):
+    finishing(S, s0, ss, D, d0, ds, bias, b0, relu)
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("relu", [0, 1])
+@pytest.mark.parametrize("finish", [False, True])
+def test_twin(finish: bool, relu: int) -> None:
+    S, bias = normal(400), normal(64, seed=3)
+    S[40] = np.nan
+    matrix = np.transpose(winograd_loops.A) if finish else winograd_loops.B
+    rest = (bias, 5, relu) if finish else ()
+    found, expected = np.full(400, 7, np.float32), np.full(400, 7, np.float32)
+    (call_finishing if finish else call_plain)(S, 3, LANES + 2, found, 11, LANES + 5, *rest)
+    _make_twin(matrix, finish)(S, 3, LANES + 2, expected, 11, LANES + 5, *rest)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=50 * EPS)
+    assert (found == 7).sum() == 400 - len(matrix) * LANES
