@@ -13,13 +13,15 @@ from .choice import winograd_pays
 from .elementwise import ACTIVATIONS, NONE, channel_sums
 from .jit import TILE_ROWS, panel_width
 from .microkernel import ACCUMULATE, ZERO
+from .outer import outer_product
 from .plan import Geometry, backward_input_plan, backward_weight_plan, forward_plan
-from .product import gather_product, outer_product, pack
+from .product import gather_product, pack
 from .winograd import winograd_backward_input, winograd_backward_weight, winograd_forward
 
 PART_BYTES = 256 << 10  # partial sums of dw that still fit in the second-level cache
 PARTS = 16
-MIN_ITEMS = 16
+MIN_ITEMS = 8
+PANELS = 8  # of dy in a work item: 256 pixels of them lie in the second-level cache
 BLOCK_BYTES = 16 << 10  # of dy that stays in the first-level cache
 
 
@@ -109,14 +111,14 @@ def conv2d_backward_weight(dy, x, w_shape, stride, padding, dilation, groups):
     # Shared out by parts of the sum where their partial results are small, else by panels and rows.
     parts, panel_items, row_items = PARTS, 1, 1
     if size * x.itemsize > PART_BYTES:
-        parts, panel_items = 1, groups * panels
+        parts, panel_items = 1, -(-groups * panels // PANELS)
         row_items = -(-MIN_ITEMS // panel_items)
     plan = backward_weight_plan(g, TILE_ROWS, row_items)
     partial = memory.empty((parts, size), x.dtype)
     start = ZERO if plan.complete and plan.lines >= parts else ACCUMULATE
     if start == ACCUMULATE:
         partial[...] = 0
-    args = (memory.flat(x), readable_past_the_end(dy, columns, panel), partial.reshape(-1),
+    args = (memory.flat(x), memory.flat(dy), partial.reshape(-1),
             plan.rectangles, plan.rows, plan.out, g.n, groups, depth, columns, panels, panel,
             parts, panel_items, row_items, size, BLOCK_BYTES // (panel * x.itemsize),
             start)  # fmt: skip
@@ -124,20 +126,6 @@ def conv2d_backward_weight(dy, x, w_shape, stride, padding, dilation, groups):
     threads.run(outer_product, parts * panel_items * row_items, args, seconds)
     dw = partial[0] if parts == 1 else partial.sum(axis=0)  # in order: the same bits every time
     return dw.reshape(w_shape)
-
-
-def readable_past_the_end(dy, columns, panel):
-    """Return dy's elements on memory of which one more panel may be read.
-
-    The last panel of a group reads a whole panel where fewer columns are there. What it reads
-    beyond them never reaches the result, but it must be memory that belongs to us.
-    """
-    if columns % panel == 0:
-        return memory.flat(dy)
-    copy = memory.empty((dy.size + panel,), dy.dtype)
-    copy[: dy.size] = dy.reshape(-1)
-    copy[dy.size :] = 0
-    return copy
 
 
 def conv2d_backward_bias(dy):

@@ -235,7 +235,7 @@ def backward_input_plan(g: Geometry, panel: int, itemsize: int) -> Plan:
 
 
 class SumPlan(NamedTuple):
-    """The tables of `product.outer_product`, all int64."""
+    """The tables of `outer.outer_product`, all int64."""
 
     rectangles: np.ndarray  # (., 13), see there
     rows: np.ndarray  # per row of the result: where it starts in x ...

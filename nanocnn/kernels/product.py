@@ -1,8 +1,8 @@
-"""The loops around the micro-kernel: two of them serve every dense contraction.
+"""The loop around the micro-kernel that makes rows of pixels, and the packing of its filters.
 
-`gather_product` makes rows of pixels (convolution forward, its input gradient, dense layers);
-`outer_product` sums over pixels (the gradients of filters and weights). `pack` lays filters out in
-panels: all rows k of one panel of columns lie behind each other, zeros where columns are missing.
+`gather_product` is convolution forward, its input gradient and dense layers; the gradients of
+filters and weights are in `outer`. `pack` lays filters out in panels: all rows k of one panel of
+columns lie behind each other, zeros where columns are missing.
 """
 
 from __future__ import annotations
@@ -97,60 +97,3 @@ def gather_product(first, last, A, B, b_panel, b_step, bias, has_bias, C, rectan
                             C[f] = sigmoid(C[f])
                         else:
                             C[f] = math.tanh(C[f])
-
-
-@kernel
-def outer_product(first, last, A, B, C, rectangles, rows, out, n, groups, depth, columns, panels,
-                  panel, parts, panel_items, row_items, part_size, block,
-                  first_start):  # fmt: skip
-    """C[row, column] = sum over pixels of A[row, pixel] * B[pixel, column].
-
-    A rectangle gives (first row, behind the last row, lines per image, pixels per line; A: start,
-    image, line, pixel step; B: likewise; item that owns these rows). Rows come from the tables
-    `rows` (in A) and `out` (in C).
-
-    A work item is a part of the sum, some of the panels and some of the rows. Each part has its
-    own C, `part_size` apart; with one part, the sum is complete. `first_start` is ACCUMULATE where
-    C holds zeros, ZERO where C holds anything and there is one rectangle only. `block` pixels of a
-    panel of B stay in the first-level cache while all rows pass over them.
-    """
-    all_panels = groups * panels
-    segments = np.empty((max(block, 1), 3), np.int64)
-    for t in range(first, last):
-        part = t // (panel_items * row_items)
-        u = t // row_items - part * panel_items
-        v = t % row_items
-        q_first = u * all_panels // panel_items
-        q_last = (u + 1) * all_panels // panel_items
-        for r in range(rectangles.shape[0]):
-            if rectangles[r, 12] != v:
-                continue
-            row_first, row_last = rectangles[r, 0], rectangles[r, 1]
-            per_image, length = rectangles[r, 2], rectangles[r, 3]
-            start = first_start
-            lines = n * per_image
-            line = part * lines // parts
-            end = (part + 1) * lines // parts
-            at_once = max(1, block // length)
-            while line < end:
-                count = min(at_once, end - line)
-                for s in range(count):
-                    image = (line + s) // per_image
-                    i = line + s - image * per_image
-                    segments[s, 0] = (rectangles[r, 4] + image * rectangles[r, 5]
-                                      + i * rectangles[r, 6])  # fmt: skip
-                    segments[s, 1] = (rectangles[r, 8] + image * rectangles[r, 9]
-                                      + i * rectangles[r, 10])  # fmt: skip
-                    segments[s, 2] = length
-                for q in range(q_first, q_last):
-                    group = q // panels
-                    column = (q - group * panels) * panel
-                    there = min(panel, columns - column)
-                    c0 = part * part_size + group * columns + column
-                    for row in range(row_first, row_last, TILE_ROWS):
-                        tile_product(A, rows, row, group * depth, segments, 0, count,
-                                     rectangles[r, 7], B, group * columns + column,
-                                     rectangles[r, 11], C, out, c0, there, start, B, 0,
-                                     0)  # fmt: skip
-                line += count
-                start = ACCUMULATE

@@ -1,0 +1,48 @@
+"""Copies of a few neighbours, a fixed number of them, as one load and one store.
+
+Packing moves runs of 6 or 16 elements. A loop over so few costs more than the run: its length has
+to be tested, its end treated apart, and where source and target might overlap nothing is joined.
+"""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from .jit import JIT
+
+
+def _make_twin(count):
+    """Return the same in plain Python: what runs with the JIT off, and what is compared with on."""
+
+    def twin(source, a, target, b):
+        target[b : b + count] = source[a : a + count]
+
+    return twin
+
+
+def _make_intrinsic(count):
+    """Return the compiled form."""
+
+    def codegen(context, b, signature, args):
+        scalar = context.get_data_type(signature.args[0].dtype)
+        vector, size = ir.VectorType(scalar, count), signature.args[0].dtype.bitwidth // 8
+
+        def at(array, index):
+            data = context.make_array(signature.args[array])(context, b, args[array]).data
+            return b.bitcast(b.gep(data, [args[index]], source_etype=scalar), vector.as_pointer())
+
+        b.store(b.load(at(0, 1), align=size, typ=vector), at(2, 3), align=size)
+        return context.get_dummy_value()
+
+    @intrinsic
+    def copy(typing, source, a, target, b):
+        return types.void(source, types.intp, target, types.intp), codegen
+
+    return copy
+
+
+def make_copy(count):
+    """Return `copy(source, a, target, b)`: target[b : b + count] = source[a : a + count]."""
+    return (_make_intrinsic if JIT else _make_twin)(count)
