@@ -1,23 +1,114 @@
-"""Dense layers are 1x1 convolutions: the samples are the pixels of one image row."""
+"""Dense layers are 1x1 convolutions: the samples are the pixels of one image row.
+
+But where few samples meet many inputs, as behind a network's last pooling, nearly all of the time
+goes into reading w, and the sum over the inputs is cut into parts that each read w once, in order.
+"""
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
-from . import memory, threads
-from .conv import conv2d_backward_input, conv2d_backward_weight
-from .elementwise import ACTIVATIONS, channel_sums
-from .jit import panel_width
-from .plan import Geometry, forward_plan
+from . import elementwise, memory, threads
+from .conv import PARTS, conv2d_backward_input, conv2d_backward_weight
+from .elementwise import ACTIVATIONS, NONE, channel_sums
+from .jit import TILE_ROWS, U, kernel, panel_width
+from .microkernel import ACCUMULATE, ZERO, multiply_add, tile_product
+from .outer import outer_product
+from .plan import BLOCK_PIXELS, CHUNK_BYTES, Geometry, forward_plan
 from .product import gather_product, pack
 
 _ONE_BY_ONE = ((1, 1), ((0, 0), (0, 0)), (1, 1), 1)  # stride, padding, dilation, groups
+
+LINE = 256  # inputs that are summed at a time
+MOST_OUTPUTS, SAMPLES = 256, 64  # partial sums of these stay in the second-level cache
+LEAST_INPUTS = 2048
+
+
+@kernel
+def _add_rows(x, a, w, o, f, rows, sums, y):
+    """Add x[a + r] * w[o + r * f :] to sums[y:], row after row."""
+    if rows == 8:
+        x0, x1, x2, x3 = x[a], x[a + 1], x[a + 2], x[a + 3]
+        x4, x5, x6, x7 = x[a + 4], x[a + 5], x[a + 6], x[a + 7]
+        for j in range(f):
+            p = o + j
+            s = multiply_add(x0, w[U(p)], sums[U(y + j)])
+            s = multiply_add(x2, w[U(p + 2 * f)], multiply_add(x1, w[U(p + f)], s))
+            s = multiply_add(x4, w[U(p + 4 * f)], multiply_add(x3, w[U(p + 3 * f)], s))
+            s = multiply_add(x6, w[U(p + 6 * f)], multiply_add(x5, w[U(p + 5 * f)], s))
+            sums[U(y + j)] = multiply_add(x7, w[U(p + 7 * f)], s)
+    else:
+        for r in range(rows):
+            for j in range(f):
+                sums[U(y + j)] = multiply_add(x[a + r], w[U(o + r * f + j)], sums[U(y + j)])
+
+
+@kernel
+def _few_samples(first, last, x, w, partial, n, d, f, parts):
+    """partial[part] = sum of x[sample, k] w[k] over a part's inputs k: what `outer_product` does.
+
+    Eight rows of w stay in the first-level cache for all samples, and the sums are read and written
+    once for all eight: with so few samples the time is that of reading w. The additions follow the
+    order of the register tile, so a sample alone has the bits that it has among others.
+    """
+    lines = d // LINE
+    sums = np.empty(n * f, x.dtype)
+    for part in range(first, last):
+        total = partial[part * n * f : (part + 1) * n * f]
+        total[:] = 0
+        end = (part + 1) * lines // parts if part < parts - 1 else -(-d // LINE)
+        for line in range(part * lines // parts, end):
+            sums[:] = 0
+            for k in range(line * LINE, min(d, (line + 1) * LINE), 8):
+                for i in range(n):
+                    _add_rows(x, i * d + k, w, k * f, f, min(8, d - k), sums, i * f)
+            for e in range(n * f):
+                total[U(e)] += sums[U(e)]
+
+
+@lru_cache(maxsize=64)
+def _sum_plan(n, d, f):
+    """Return the tables of `outer_product` for y: the samples are rows, the inputs are pixels."""
+    rectangles = [
+        (0, n, lines, length, start, 0, length, 1, start * f, 0, length * f, f, 0)
+        for start, lines, length in ((0, d // LINE, LINE), (d // LINE * LINE, 1, d % LINE))
+        if length
+    ]
+    sample = np.minimum(np.arange(n + TILE_ROWS), n - 1)  # a last tile repeats the last sample
+    return np.array(rectangles, np.int64), sample * d, sample * f
+
+
+def _forward_in_parts(x, w, b, activation):
+    """(D1), the sum over the inputs in PARTS parts, added up in order; x has few samples."""
+    (n, d), f = x.shape, w.shape[1]
+    panel = panel_width(x.itemsize)
+    partial = np.zeros((PARTS, n * f), x.dtype)
+    arrays = memory.flat(x), memory.flat(w), partial.reshape(-1)
+    seconds = max(w.nbytes / threads.BYTES_PER_SECOND, 2 * n * d * f / threads.FLOPS_PER_SECOND)
+    if n < TILE_ROWS:
+        threads.run(_few_samples, PARTS, (*arrays, n, d, f, PARTS), seconds)
+    else:
+        args = (*arrays, *_sum_plan(n, d, f), 1, 1, 0, f, -(-f // panel), panel, PARTS, 1, 1, n * f,
+                LINE, ACCUMULATE)  # fmt: skip
+        threads.run(outer_product, PARTS, args, seconds)
+    y = partial.sum(axis=0).reshape(n, f)
+    if b is not None:
+        y += b
+    which = ACTIVATIONS[activation]
+    return y if which == NONE else elementwise.forward(y, which)
 
 
 def dense_forward(x, w, b, activation=None):
     """(D1), with `activation` applied on the way out of the registers."""
     n, d = x.shape
     f = w.shape[1]
+    if d >= LEAST_INPUTS and f <= MOST_OUTPUTS:  # whatever n is: the bits must not depend on it
+        y = memory.empty((n, f), x.dtype)
+        for k in range(0, n, SAMPLES):
+            y[k : k + SAMPLES] = _forward_in_parts(x[k : k + SAMPLES], w, b, activation)
+        return y
     panel = panel_width(x.itemsize)
     panels = -(-f // panel)
     if f % panel:  # the last panel would read past the row: pad it with zeros
@@ -43,9 +134,33 @@ def _as_image_row(a):
     return a.reshape(1, 1, *a.shape)
 
 
+@kernel
+def _few_gradients(first, last, dy, w, dx, rows, out, n, d, f, panel):
+    """dx = dy w^T, a panel of inputs at a time: its part of w is turned, used and forgotten."""
+    packed = np.empty(f * panel, w.dtype)
+    segments = np.zeros((1, 3), np.int64)
+    segments[0, 2] = f
+    for p in range(first * panel, min(d, last * panel), panel):
+        there = min(panel, d - p)
+        for l in range(there):
+            for k in range(f):
+                packed[U(k * panel + l)] = w[U((p + l) * f + k)]
+        for i in range(0, n, TILE_ROWS):
+            tile_product(dy, rows, i, 0, segments, 0, 1, 1, packed, 0, panel, dx, out, p, there,
+                         ZERO, dy, 0, 0)  # fmt: skip
+
+
 def dense_backward_input(dy, w):
     """(D2)."""
-    n, d = dy.shape[0], w.shape[0]
+    (n, f), d = dy.shape, w.shape[0]
+    panel = panel_width(dy.itemsize)
+    if 0 < n <= BLOCK_PIXELS and f * panel * dy.itemsize <= CHUNK_BYTES:
+        dx = memory.empty((n, d), dy.dtype)
+        sample = np.minimum(np.arange(n + TILE_ROWS), n - 1)  # a last tile repeats the last sample
+        args = (memory.flat(dy), memory.flat(w), dx.reshape(-1), sample * f, sample * d, n, d, f,
+                panel)  # fmt: skip
+        threads.run(_few_gradients, -(-d // panel), args, 2 * n * d * f / threads.FLOPS_PER_SECOND)
+        return dx
     dx = conv2d_backward_input(_as_image_row(dy), _as_image_row(w), (1, 1, n, d), *_ONE_BY_ONE)
     return dx.reshape(n, d)
 

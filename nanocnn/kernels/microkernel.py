@@ -269,3 +269,24 @@ def _tile_product(
 
 
 tile_product = _tile_product if JIT else _tile_product_twin
+
+
+def _multiply_add_twin(a, b, c):
+    """Compute a * b + c; without the JIT it is rounded twice."""
+    return a * b + c
+
+
+@intrinsic
+def _multiply_add(typing, a, b, c):
+    """Emit the tile's own multiply-add, whose order of additions the compiler does not change."""
+
+    def codegen(context, b, signature, args):
+        scalar = context.get_data_type(signature.return_type)
+        name = f"llvm.{'fma' if HAS_FMA else 'fmuladd'}.f{signature.return_type.bitwidth}"
+        function = ir.FunctionType(scalar, [scalar] * 3)
+        return b.call(cgutils.get_or_insert_function(b.module, function, name), args)
+
+    return a(a, a, a), codegen
+
+
+multiply_add = _multiply_add if JIT else _multiply_add_twin

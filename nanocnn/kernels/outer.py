@@ -28,24 +28,23 @@ copy_panel8 = make_copy(panel_width(8))
 
 
 @kernel
-def _pack_panel(B, places, b0, count, length, step, there, panel, packed, to):
-    """Copy `count` lines of `length` pixels, `there` columns of each, to packed[to:]."""
+def _pack_panels(B, places, b0, count, length, step, columns, panel, packed):
+    """Copy the pixels of the first `columns` columns: packed[panel, pixel, column]."""
+    size = count * length * panel
+    whole = columns // panel
+    to = 0
     for s in range(count):
         b = b0 + places[s]
-        if there == panel:
-            for _ in range(length):
+        for _ in range(length):
+            for q in range(whole):
                 if B.itemsize == 4:
-                    copy_panel4(B, b, packed, to)
+                    copy_panel4(B, b + q * panel, packed, to + q * size)
                 else:
-                    copy_panel8(B, b, packed, to)
-                b += step
-                to += panel
-        else:  # what stands behind the last column never reaches the result
-            for _ in range(length):
-                for l in range(there):
-                    packed[U(to + l)] = B[U(b + l)]
-                b += step
-                to += panel
+                    copy_panel8(B, b + q * panel, packed, to + q * size)
+            for l in range(whole * panel, columns):  # what follows never reaches the result
+                packed[U(to + whole * (size - panel) + l)] = B[U(b + l)]
+            b += step
+            to += panel
 
 
 @kernel
@@ -86,10 +85,8 @@ def _block_product(A, rows, row_first, row_last, a0, segments, count, a_step, B,
     """Add the pixels of one block to some rows and panels of one group."""
     length = segments[0, 2]
     size = count * length
-    for q in range(q_first, q_last):
-        there = min(panel, columns - q * panel)
-        _pack_panel(B, places, b0 + q * panel, count, length, b_step, there, panel, packed,
-                    (q - q_first) * size * panel)  # fmt: skip
+    _pack_panels(B, places, b0 + q_first * panel, count, length, b_step,
+                 min(columns, q_last * panel) - q_first * panel, panel, packed)  # fmt: skip
     whole = segments[count:]  # one more segment: all pixels, as they lie in the copies
     whole[0, 0], whole[0, 1], whole[0, 2] = 0, 0, size
     copy = q_last - q_first >= PANELS_THAT_PAY and _neighbours(rows, row_first, row_last) == TILES

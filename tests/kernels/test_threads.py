@@ -193,10 +193,9 @@ def test_a_worker_that_is_busy_elsewhere_is_not_waited_for(
     many_threads: Use, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(threads, "_pool", None)  # a new pool, of one worker
-    monkeypatch.setattr(threads, "_pool_size", 0)
     many_threads(2)
     release = threading.Event()
-    busy = threads._workers(1).submit(release.wait, 20)
+    busy = threads._workers(1).submit(lambda: release.wait(20) and None)
     done: list[int] = []
     threads.run(lambda first, last: done.extend(range(first, last)), 9, (), 1.0)
     assert done == list(range(9))
@@ -232,7 +231,7 @@ def test_a_number_of_threads_that_is_none(n: object) -> None:
 def test_a_child_shares_neither_pool_nor_lock_with_its_parent(
     many_threads: Use, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("_pool", "_pool_size", "_lock"):
+    for name in ("_pool", "_lock"):
         monkeypatch.setattr(threads, name, getattr(threads, name))  # put back afterwards
     used = many_threads(2)
     kernels.relu_forward(X)
