@@ -104,7 +104,7 @@ def dense_forward(x, w, b, activation=None):
     """(D1), with `activation` applied on the way out of the registers."""
     n, d = x.shape
     f = w.shape[1]
-    if d >= LEAST_INPUTS and f <= MOST_OUTPUTS:  # whatever n is: the bits must not depend on it
+    if d >= LEAST_INPUTS and 0 < f <= MOST_OUTPUTS:  # whatever n is: the bits must not depend on it
         y = memory.empty((n, f), x.dtype)
         for k in range(0, n, SAMPLES):
             y[k : k + SAMPLES] = _forward_in_parts(x[k : k + SAMPLES], w, b, activation)
@@ -154,7 +154,7 @@ def dense_backward_input(dy, w):
     """(D2)."""
     (n, f), d = dy.shape, w.shape[0]
     panel = panel_width(dy.itemsize)
-    if 0 < n <= BLOCK_PIXELS and f * panel * dy.itemsize <= CHUNK_BYTES:
+    if 0 < n <= BLOCK_PIXELS and 0 < f * panel * dy.itemsize <= CHUNK_BYTES:
         dx = memory.empty((n, d), dy.dtype)
         sample = np.minimum(np.arange(n + TILE_ROWS), n - 1)  # a last tile repeats the last sample
         args = (memory.flat(dy), memory.flat(w), dx.reshape(-1), sample * f, sample * d, n, d, f,

@@ -1,7 +1,8 @@
 """Pooling as single passes over memory; channels are innermost, so they fill the vectors.
 
-Backward asks for each input pixel which windows cover it, instead of scattering from each window:
-every dx is written once, in a fixed order, and two threads never write to the same place.
+Where windows overlap, backward asks for each input pixel which windows cover it, instead of
+scattering from each window: every dx is written once, in a fixed order, and two threads never write
+to the same place. Where they do not, each window writes its own pixels, and reads dy only once.
 """
 
 from __future__ import annotations
@@ -10,47 +11,55 @@ import numpy as np
 
 from . import memory, threads
 from .conv import _out
-from .jit import U, kernel
+from .jit import VECTOR_BYTES, U, kernel
+from .windows import make_window_max, window_spread
+
+MANY = 4  # vectors of channels side by side: their comparisons wait for each other less
+window_max, window_max_many = make_window_max(1), make_window_max(MANY)
+
+
+@kernel
+def _taps_in_sight(u_first, u_last, v_first, v_last, kw, w, c, places, taps):
+    """List the places and the numbers of the taps in these rows and columns; return how many."""
+    count = 0
+    for u in range(u_first, u_last):
+        for v in range(v_first, v_last):
+            places[count], taps[count] = (u * w + v) * c, u * kw + v
+            count += 1
+    return count
 
 
 @kernel
 def _max_forward(first, last, x, y, winner, h, w, c, oh, ow, kh, kw, sh, sw, top, left):
-    """Items are output rows of all images; the first pixel of a window is beaten only by more.
-
-    The winner's number is kept in 32 bits, as wide as the values, until the window is done: a loop
-    over numbers of one width fills the vectors, one over bytes and floats was measured six times
-    slower.
-    """
-    best = np.empty(c, x.dtype)
-    won_by = np.empty(c, np.int32)
+    """Items are output rows of all images; the first pixel of a window is beaten only by more."""
+    places, taps = np.empty(kh * kw, np.int64), np.empty(kh * kw, np.int64)
+    step = VECTOR_BYTES // x.itemsize
+    whole, many = c - c % step, c - c % (MANY * step)
     for t in range(first, last):
-        n = t // oh
-        i = t - n * oh
+        n, i = t // oh, t % oh
         u_first, u_last = max(0, top - i * sh), min(kh, h + top - i * sh)
+        count, seen = 0, (-1, -1)
         for j in range(ow):
             v_first, v_last = max(0, left - j * sw), min(kw, w + left - j * sw)
-            if u_first >= u_last or v_first >= v_last:  # no pixel, padding alone
-                best[:] = -np.inf
-                won_by[:] = 0
-            for u in range(u_first, u_last):
-                for v in range(v_first, v_last):
-                    a = ((n * h + i * sh + u - top) * w + j * sw + v - left) * c
-                    tap = np.int32(u * kw + v)
-                    if u == u_first and v == v_first:
-                        for f in range(c):
-                            best[f] = x[U(a + f)]
-                            won_by[f] = tap
-                    else:
-                        for f in range(c):
-                            value, before = x[U(a + f)], best[f]
-                            # A NaN wins over any number, and stays.
-                            wins = (not (value <= before)) & (before == before)
-                            best[f] = value if wins else before
-                            won_by[f] = tap if wins else won_by[f]
-            o = (t * ow + j) * c
-            for f in range(c):
-                y[U(o + f)] = best[f]
-                winner[U(o + f)] = won_by[f]
+            if seen != (v_first, v_last):
+                seen = (v_first, v_last)
+                count = _taps_in_sight(u_first, u_last, v_first, v_last, kw, w, c, places, taps)
+            a, o = ((n * h + i * sh - top) * w + j * sw - left) * c, (t * ow + j) * c
+            if count == 0:  # no pixel, padding alone
+                y[o : o + c] = -np.inf
+                winner[o : o + c] = 0
+                continue
+            for f in range(0, many, MANY * step):
+                window_max_many(x, a + f, places, taps, count, y, winner, o + f)
+            for f in range(many, whole, step):
+                window_max(x, a + f, places, taps, count, y, winner, o + f)
+            for f in range(whole, c):
+                best, won_by = x[U(a + places[0] + f)], taps[0]
+                for k in range(1, count):
+                    value = x[U(a + places[k] + f)]
+                    if not (value <= best) and best == best:  # a NaN wins over all, and stays
+                        best, won_by = value, taps[k]
+                y[U(o + f)], winner[U(o + f)] = best, won_by
 
 
 @kernel
@@ -73,6 +82,48 @@ def _max_backward(first, last, dy, winner, dx, h, w, c, oh, ow, kh, kw, sh, sw, 
                     for f in range(c):
                         won = np.int32(winner[U(o + f)]) == tap
                         dx[U(a + f)] += dy[U(o + f)] if won else zero
+
+
+@kernel
+def _clear_gaps(t, dx, h, w, c, oh, ow, kh, kw, sh, sw, top, left):
+    """Set the pixels to 0 that no window covers, from those of output row t down to the next."""
+    n, i = t // oh, t % oh
+    window = i * sh - top
+    for row in range(window if i > 0 else 0, window + sh if i < oh - 1 else h):
+        a = (n * h + row) * w * c
+        if row >= window + kh:
+            dx[a : a + w * c] = 0
+            continue
+        for j in range(ow - 1 if sw == kw else 0, ow):
+            first = j * sw - left + kw
+            last = first - kw + sw if j < ow - 1 else w
+            if first < last:
+                dx[a + first * c : a + last * c] = 0
+
+
+@kernel
+def _max_backward_apart(first, last, dy, winner, dx, h, w, c, oh, ow, kh, kw, sh, sw, top, left):
+    """Items are output rows of all images: windows that do not overlap."""
+    places, taps = np.empty(kh * kw, np.int64), np.empty(kh * kw, np.int64)
+    step = VECTOR_BYTES // dy.itemsize
+    whole = c - c % step
+    for t in range(first, last):
+        n, i = t // oh, t % oh
+        _clear_gaps(t, dx, h, w, c, oh, ow, kh, kw, sh, sw, top, left)
+        u_first, u_last = max(0, top - i * sh), min(kh, h + top - i * sh)
+        count, seen = 0, (-1, -1)
+        for j in range(ow):
+            v_first, v_last = max(0, left - j * sw), min(kw, w + left - j * sw)
+            if seen != (v_first, v_last):
+                seen = (v_first, v_last)
+                count = _taps_in_sight(u_first, u_last, v_first, v_last, kw, w, c, places, taps)
+            a, o = ((n * h + i * sh - top) * w + j * sw - left) * c, (t * ow + j) * c
+            for f in range(0, whole, step):
+                window_spread(dy, winner, o + f, places, taps, count, dx, a + f)
+            for f in range(whole, c):
+                for k in range(count):
+                    won = winner[U(o + f)] == taps[k]
+                    dx[U(a + places[k] + f)] = dy[U(o + f)] if won else 0
 
 
 @kernel
@@ -122,6 +173,24 @@ def _average_backward(first, last, dy, dx, h, w, c, oh, ow, kh, kw, sh, sw, top,
                 dx[U(a + f)] = sums[f]
 
 
+@kernel
+def _average_backward_apart(first, last, dy, dx, h, w, c, oh, ow, kh, kw, sh, sw, top, left):
+    """Items are output rows of all images: windows that do not overlap."""
+    for t in range(first, last):
+        n, i = t // oh, t % oh
+        _clear_gaps(t, dx, h, w, c, oh, ow, kh, kw, sh, sw, top, left)
+        u_first, u_last = max(0, top - i * sh), min(kh, h + top - i * sh)
+        for u in range(u_first, u_last):
+            for j in range(ow):
+                v_first, v_last = max(0, left - j * sw), min(kw, w + left - j * sw)
+                scale = 1 / max(1, (u_last - u_first) * (v_last - v_first))
+                o = (t * ow + j) * c
+                for v in range(v_first, v_last):
+                    a = ((n * h + i * sh - top + u) * w + j * sw - left + v) * c
+                    for f in range(c):
+                        dx[U(a + f)] = dy[U(o + f)] * scale
+
+
 def _sizes(x_shape, window, stride, padding):
     """Return (H, W, C, OH, OW) and the rest of the kernels' size arguments."""
     h, w, c = x_shape[1:]
@@ -132,6 +201,14 @@ def _sizes(x_shape, window, stride, padding):
 
 def _run(kernel, items, args, sizes, elements):
     threads.run(kernel, items, (*args, *sizes), 4 * elements / threads.BYTES_PER_SECOND)
+
+
+def _run_backward(kernel, kernel_apart, args, x_shape, window, stride, padding):
+    """Run one of two: items of the first are input rows, of the second output rows."""
+    sizes = _sizes(x_shape, window, stride, padding)
+    apart = window[0] <= stride[0] and window[1] <= stride[1] and sizes[3] > 0 and sizes[4] > 0
+    rows = x_shape[0] * (sizes[3] if apart else x_shape[1])
+    _run(kernel_apart if apart else kernel, rows, args, sizes, np.prod(x_shape))
 
 
 def max_pool2d_forward(x, window, stride, padding):
@@ -149,8 +226,7 @@ def max_pool2d_backward(dy, winner, x_shape, window, stride, padding):
     """(P2)."""
     dx = memory.empty(tuple(x_shape), dy.dtype)
     args = (memory.flat(dy), memory.flat(winner), dx.reshape(-1))
-    sizes = _sizes(x_shape, window, stride, padding)
-    _run(_max_backward, x_shape[0] * x_shape[1], args, sizes, dx.size)
+    _run_backward(_max_backward, _max_backward_apart, args, x_shape, window, stride, padding)
     return dx
 
 
@@ -167,8 +243,9 @@ def average_pool2d_backward(dy, x_shape, window, stride, padding):
     """(P4)."""
     dx = memory.empty(tuple(x_shape), dy.dtype)
     args = (memory.flat(dy), dx.reshape(-1))
-    sizes = _sizes(x_shape, window, stride, padding)
-    _run(_average_backward, x_shape[0] * x_shape[1], args, sizes, dx.size)
+    _run_backward(
+        _average_backward, _average_backward_apart, args, x_shape, window, stride, padding
+    )
     return dx
 
 

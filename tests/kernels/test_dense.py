@@ -9,6 +9,7 @@ from hypothesis import given
 from vectorized.cases import check, quick, sources
 
 from nanocnn import kernels, reference, vectorized
+from nanocnn.kernels.jit import JIT
 
 from .cases import Source, untouched
 
@@ -91,3 +92,17 @@ def test_nothing_to_do(n: int, d: int, f: int) -> None:
     np.testing.assert_array_equal(kernels.dense_backward_input(dy, w), dy @ w.T)
     np.testing.assert_array_equal(kernels.dense_backward_weight(dy, x), x.T @ dy)
     np.testing.assert_array_equal(kernels.dense_backward_bias(dy), dy.sum(axis=0))
+
+
+@pytest.mark.parametrize(("d", "f"), [(2048, 7), (3000, 40), (2049, 256), (2100, 300), (300, 20)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_sample_alone_has_the_bits_that_it_has_among_others(d: int, f: int, dtype: type) -> None:
+    r = np.random.default_rng(d)
+    x, dy, w, b = (r.normal(size=s).astype(dtype) for s in ((70, d), (70, f), (d, f), (f,)))
+    y, dx = kernels.dense_forward(x, w, b, "relu"), kernels.dense_backward_input(dy, w)
+    check(y, np.maximum(x.astype(np.float64) @ w + b, 0).astype(dtype), d)
+    check(dx, (dy.astype(np.float64) @ w.T).astype(dtype), f)
+    counts = (1, 5, 6, 7, 65) if JIT else (6, 7, 65)  # without the JIT products are rounded
+    for n in counts:
+        np.testing.assert_array_equal(kernels.dense_forward(x[:n], w, b, "relu"), y[:n])
+        np.testing.assert_array_equal(kernels.dense_backward_input(dy[:n], w), dx[:n])

@@ -1,0 +1,179 @@
+"""What pooling does with the pixels of one window, for one vector of channels at a time.
+
+    channels  f .. f+7     x[place0] x[place1] x[place2] x[place3]      the taps of a window
+                               \\        |        |        /
+                                 max, and which, or mean               in registers, then one store
+
+The taps in sight come as a table: how far each lies from the window's first pixel. A loop over
+channels inside a loop over taps would keep the best so far in memory, and start anew at each tap,
+which for the few channels of a first layer costs five times as much.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from .jit import JIT, VECTOR_BYTES
+
+I64 = ir.IntType(64)
+
+
+def lanes(itemsize):
+    """Return how many channels are done at a time."""
+    return VECTOR_BYTES // itemsize
+
+
+def _make_twin(vectors):
+    """Return it in plain Python: what runs with the JIT off, and what is compared with on."""
+
+    def twin(x, a, places, taps, count, y, winner, o):
+        f = np.arange(vectors * lanes(x.itemsize))
+        best, won_by = x[a + places[0] + f], np.full(len(f), taps[0])
+        for place, tap in zip(places[1:count], taps[1:count], strict=True):
+            value = x[a + place + f]
+            wins = ~(value <= best) & (best == best)
+            best, won_by = np.where(wins, value, best), np.where(wins, tap, won_by)
+        y[o + f], winner[o + f] = best, won_by
+
+    return twin
+
+
+def _window_spread_twin(dy, winner, o, places, taps, count, dx, a):
+    """Compute it in plain Python: dy goes to the pixel that won, 0 to the others of the window."""
+    f = np.arange(lanes(dy.itemsize))
+    for place, tap in zip(places[:count], taps[:count], strict=True):
+        dx[a + place + f] = np.where(winner[o + f] == tap, dy[o + f], 0)
+
+
+class _Emit:
+    """The instructions that the three have in common."""
+
+    def __init__(self, context, builder, signature, args):
+        self.context, self.b, self.types, self.args = context, builder, signature.args, args
+        dtype = signature.args[0].dtype
+        self.bytes = dtype.bitwidth // 8
+        self.lanes = lanes(self.bytes)
+        self.value = context.get_data_type(dtype)
+
+    def vector(self, scalar):
+        return ir.VectorType(scalar, self.lanes)
+
+    def splat(self, scalar):
+        vector, i32 = self.vector(scalar.type), ir.IntType(32)
+        first = self.b.insert_element(ir.Constant(vector, ir.Undefined), scalar, i32(0))
+        return self.b.shuffle_vector(first, first, ir.Constant(self.vector(i32), [0] * self.lanes))
+
+    def at(self, array, index):
+        """Return the element type of argument `array` and the place of its element `index`."""
+        scalar = self.context.get_data_type(self.types[array].dtype)
+        data = self.context.make_array(self.types[array])(self.context, self.b, self.args[array])
+        return scalar, self.b.gep(data.data, [index], source_etype=scalar)
+
+    def load(self, array, index):
+        scalar, place = self.at(array, index)
+        return self.b.load(
+            place, align=self.types[array].dtype.bitwidth // 8, typ=self.vector(scalar)
+        )
+
+    def one(self, array, index):
+        scalar, place = self.at(array, index)
+        return self.b.load(place, typ=scalar)
+
+    def store(self, value, array, index):
+        scalar, place = self.at(array, index)
+        place = self.b.bitcast(place, self.vector(scalar).as_pointer())
+        self.b.store(value, place, align=self.types[array].dtype.bitwidth // 8)
+
+    def loop(self, first, count, start, body):
+        """Return `start` after `values = body(t, values)` for t from `first` to `count` - 1."""
+        b, entry = self.b, self.b.block
+        head, inside, done = (
+            b.function.append_basic_block(n) for n in ("taps", "tap", "taps_done")
+        )
+        b.branch(head)
+        b.position_at_end(head)
+        t, values = b.phi(I64), [b.phi(v.type) for v in start]
+        b.cbranch(b.icmp_signed("<", t, count), inside, done)
+        b.position_at_end(inside)
+        new, after = body(t, values), b.add(t, I64(1))
+        for phi, before, then in zip(
+            [t, *values], [I64(first), *start], [after, *new], strict=True
+        ):
+            phi.add_incoming(before, entry)
+            phi.add_incoming(then, b.block)
+        b.branch(head)
+        b.position_at_end(done)
+        return values
+
+
+def _make_intrinsic(vectors):
+    """Return the compiled form for so many vectors of channels."""
+
+    def codegen(context, b, signature, args):
+        e = _Emit(context, b, signature, args)
+        i32 = ir.IntType(32)
+
+        def load(k, place):
+            return e.load(0, b.add(b.add(args[1], place), I64(k * e.lanes)))
+
+        def tap(t, values):
+            place, number, new = e.one(2, t), e.splat(b.trunc(e.one(3, t), i32)), []
+            for k in range(vectors):
+                best, won_by = values[2 * k : 2 * k + 2]
+                value = load(k, place)
+                is_more = b.fcmp_unordered(">", value, best)
+                wins = b.and_(is_more, b.fcmp_ordered("==", best, best))
+                new += [b.select(wins, value, best), b.select(wins, number, won_by)]
+            return new
+
+        place, number = e.one(2, I64(0)), e.splat(b.trunc(e.one(3, I64(0)), i32))
+        start = [v for k in range(vectors) for v in (load(k, place), number)]
+        values = e.loop(1, args[4], start, tap)
+        narrow = e.vector(context.get_data_type(signature.args[6].dtype))
+        for k in range(vectors):
+            best, won_by = values[2 * k : 2 * k + 2]
+            o = b.add(args[7], I64(k * e.lanes))
+            e.store(best, 5, o)
+            e.store(won_by if narrow == won_by.type else b.trunc(won_by, narrow), 6, o)
+        return context.get_dummy_value()
+
+    i = types.intp
+
+    @intrinsic
+    def window_max(typing, x, a, places, taps, count, y, winner, o):
+        return types.void(x, i, places, taps, i, y, winner, i), codegen
+
+    return window_max
+
+
+@intrinsic
+def _window_spread(typing, dy, winner, o, places, taps, count, dx, a):
+    def codegen(context, b, signature, args):
+        e = _Emit(context, b, signature, args)
+        zero = ir.Constant(e.vector(e.value), [0.0] * e.lanes)
+        narrow = context.get_data_type(signature.args[1].dtype)
+        upstream, winner = e.load(0, args[2]), e.load(1, args[2])
+
+        def tap(t, values):
+            number = e.one(4, t)
+            number = number if narrow == number.type else b.trunc(number, narrow)
+            won = b.icmp_unsigned("==", winner, e.splat(number))
+            e.store(b.select(won, upstream, zero), 6, b.add(args[7], e.one(3, t)))
+            return []
+
+        e.loop(0, args[5], [], tap)
+        return context.get_dummy_value()
+
+    i = types.intp
+    return types.void(dy, winner, i, places, taps, i, dx, i), codegen
+
+
+def make_window_max(vectors):
+    """Return `window_max(x, a, places, taps, count, y, winner, o)` for so many vectors."""
+    return (_make_intrinsic if JIT else _make_twin)(vectors)
+
+
+window_spread = _window_spread if JIT else _window_spread_twin

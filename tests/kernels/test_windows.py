@@ -1,0 +1,63 @@
+"""The vector forms of pooling: compiled against their twins in Python, and nothing beside them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nanocnn.kernels import windows
+from nanocnn.kernels.jit import kernel
+from nanocnn.kernels.windows import make_window_max, window_spread
+
+pytestmark = pytest.mark.compiled
+dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+numbers = pytest.mark.parametrize("number", [np.uint8, np.uint16])
+counts = pytest.mark.parametrize("count", [1, 2, 4, 9])
+
+
+def tables(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return places that do not overlap, and numbers of taps that rise."""
+    r = np.random.default_rng(seed)
+    taps = np.sort(r.choice(250, count, replace=False))
+    return r.permutation(count) * 64 - 40, taps
+
+
+@dtypes
+@numbers
+@counts
+@pytest.mark.parametrize("vectors", [1, 4])
+def test_max(dtype: type, number: type, count: int, vectors: int) -> None:
+    window_max, twin = make_window_max(vectors), windows._make_twin(vectors)
+
+    @kernel
+    def compiled(x, a, places, taps, n, y, winner, o):  # type: ignore[no-untyped-def]
+        window_max(x, a, places, taps, n, y, winner, o)
+
+    r = np.random.default_rng(count)
+    x = r.integers(-2, 3, 900).astype(dtype)  # many ties
+    x[r.integers(0, 900, 90)] = np.nan
+    x[r.integers(0, 900, 90)] = -np.inf
+    actual, expected = ((np.zeros(80, dtype), np.zeros(80, number)) for _ in range(2))
+    compiled(x, 50, *tables(count, 1), count, *actual, 7)
+    twin(x, 50, *tables(count, 1), count, *expected, 7)
+    for one, other in zip(actual, expected, strict=True):
+        np.testing.assert_array_equal(one, other, strict=True)
+    assert (expected[1] != 0).any()
+
+
+@dtypes
+@numbers
+@counts
+def test_spread(dtype: type, number: type, count: int) -> None:
+    @kernel
+    def compiled(dy, winner, o, places, taps, n, dx, a):  # type: ignore[no-untyped-def]
+        window_spread(dy, winner, o, places, taps, n, dx, a)
+
+    r = np.random.default_rng(count)
+    places, taps = tables(count, 2)
+    dy, winner = r.normal(size=60).astype(dtype), r.choice(taps, 60).astype(number)
+    actual, expected = np.full(700, 9, dtype), np.full(700, 9, dtype)
+    compiled(dy, winner, 5, places, taps, count, actual, 50)
+    windows._window_spread_twin(dy, winner, 5, places, taps, count, expected, 50)
+    np.testing.assert_array_equal(actual, expected, strict=True)
+    assert (expected == 9).sum() == 700 - count * windows.lanes(dy.itemsize)
