@@ -14,23 +14,62 @@ from nanocnn.kernels import jit
 
 FreshPython = Callable[..., "subprocess.CompletedProcess[str]"]
 
+# Columns, 19 and 40: part of a panel, and one or more panels and a part, at any width.
 COMPARE = """
-import sys
 import numpy as np
-from nanocnn import kernels, reference
-from nanocnn.kernels import jit
-normal = lambda *shape: np.random.default_rng(len(shape)).normal(size=shape).astype(np.float32)
-x, w, b, dy = normal(2, 5, 4, 3), normal(3, 2, 3, 19), normal(19), normal(2, 3, 5, 19)
-geometry = ((2, 1), ((1, 1), (1, 1)), (1, 1), 1)
-for name, args in {
-    "conv2d_forward": (x, w, b),
-    "conv2d_backward_input": (dy, w, x.shape),
-    "conv2d_backward_weight": (dy, x, w.shape),
-}.items():
-    actual = getattr(kernels, name)(*args, *geometry)
-    expected = getattr(reference, name)(*args, *geometry)
-    np.testing.assert_allclose(actual, expected, rtol=0, atol=2e-6 * np.abs(expected).max())
+from nanocnn import config, kernels, reference
+from nanocnn.kernels import jit, winograd
+
+checked = set()
+
+def normal(dtype, *shape):
+    return np.random.default_rng(shape).normal(size=shape).astype(dtype)
+
+def compare(name, actual, expected, room):
+    checked.add(f"{name} {actual.dtype}")
+    assert actual.shape == expected.shape, name
+    scale = np.finfo(actual.dtype).eps * np.abs(expected).max()
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=room * scale, err_msg=name)
+
+def wide(*arrays):
+    return [np.float64(a) if isinstance(a, np.ndarray) else a for a in arrays]
+
+for dtype in (np.float32, np.float64):
+    for f in (19, 40):
+        x, w, b = normal(dtype, 2, 5, 4, 3), normal(dtype, 3, 2, 3, f), normal(dtype, f)
+        dy = normal(dtype, 2, 3, 5, f)
+        geometry = ((2, 1), ((1, 1), (1, 1)), (1, 1), 1)
+        rows, v, drows = normal(dtype, 7, 37), normal(dtype, 37, f), normal(dtype, 7, f)
+        with config.winograd(False):
+            for name, args in {
+                "conv2d_forward": (x, w, b, *geometry),
+                "conv2d_backward_input": (dy, w, x.shape, *geometry),
+                "conv2d_backward_weight": (dy, x, w.shape, *geometry),
+                "dense_forward": (rows, v, b),
+                "dense_backward_input": (drows, v),
+                "dense_backward_weight": (drows, rows),
+            }.items():
+                expected = getattr(reference, name)(*wide(*args))
+                compare(name, getattr(kernels, name)(*args), expected, 12)
+
+for c, f in ((3, 19), (17, 40)):
+    x, w, b = (normal(np.float32, *s) for s in ((1, 7, 9, c), (3, 3, c, f), (f,)))
+    dy, padding = normal(np.float32, 1, 6, 10, f), ((0, 1), (2, 1))
+    geometry = ((1, 1), padding, (1, 1), 1)
+    y = winograd.winograd_forward(x, w, b, padding, "relu")
+    expected = reference.conv2d_forward(*wide(x, w, b), *geometry)
+    compare("winograd_forward", y, np.maximum(expected, 0), 80)
+    dx = winograd.winograd_backward_input(dy, w, x.shape, padding)
+    expected = reference.conv2d_backward_input(*wide(dy, w), x.shape, *geometry)
+    compare("winograd_backward_input", dx, expected, 80)
+    expected = reference.conv2d_backward_weight(*wide(dy, x), w.shape, *geometry)
+    for part_tiles in (1, 1 << 30):  # in parts, and over stored tables
+        winograd.PART_TILES = part_tiles
+        dw = winograd.winograd_backward_weight(dy, x, padding)
+        compare("winograd_backward_weight", dw, expected, 80)
+
 print(jit.VECTOR_BYTES * 8, jit.TILE_ROWS, jit.panel_width(4), jit.panel_width(8), jit.JIT)
+print(len(checked))
 """
 
 
@@ -45,7 +84,8 @@ def test_every_vector_width_gives_right_results(
     bits: str, printed: str, disabled: str, jit_is_on: str, fresh_python: FreshPython
 ) -> None:
     done = fresh_python(COMPARE, NANOCNN_VECTOR_BITS=bits, NUMBA_DISABLE_JIT=disabled)
-    assert done.stdout.strip() == f"{printed} {jit_is_on}", done.stderr
+    # Three passes each of convolution and dense layer in two precisions, and of Winograd in one.
+    assert done.stdout == f"{printed} {jit_is_on}\n15\n", done.stderr
 
 
 @pytest.mark.parametrize("bits", ["64", "two", ""])

@@ -1,0 +1,1 @@
+"""Reading the kernels' machine code: see `benchmarks/asm.py`."""

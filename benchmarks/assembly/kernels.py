@@ -1,0 +1,87 @@
+"""Every kernel with the types that it is called with: one call of each public operation.
+
+`threads.run`, through which all kernels are called, is replaced by a function that takes down the
+kernel and its arguments' types and computes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numba
+import numpy as np
+
+from nanocnn import config, kernels
+from nanocnn.kernels import threads, winograd
+
+Signature = tuple[Any, ...]
+WINDOW = ((2, 2), (2, 2), ((0, 0), (0, 0)))
+PADDING = ((1, 1), (1, 1))
+GEOMETRY = ((1, 1), PADDING, (1, 1), 1)
+
+
+@contextmanager
+def taken_down(found: list[tuple[Any, Signature]]) -> Iterator[None]:
+    """Append every kernel that would be run, with its arguments' types."""
+    run = threads.run
+
+    def take_down(kernel: Any, n_items: int, args: tuple[Any, ...], seconds: float) -> None:
+        found.append((kernel, tuple(map(numba.typeof, (0, n_items, *args)))))
+
+    threads.run = take_down
+    try:
+        with np.errstate(all="ignore"):  # nothing is computed: arrays hold anything
+            yield
+    finally:
+        threads.run = run
+
+
+def used(dtype: str, operations: Collection[str] = ()) -> list[tuple[Any, Signature]]:
+    """Return kernels and their arguments' types, each once: of some operations, or of all."""
+    found: list[tuple[Any, Signature]] = []
+    with taken_down(found):
+        for operation, args in calls(np.dtype(dtype)):
+            if not operations or operation.__name__ in operations:
+                operation(*args)
+    return list(dict.fromkeys(found))
+
+
+def calls(dtype: np.dtype[Any]) -> Iterator[tuple[Callable[..., Any], tuple[Any, ...]]]:
+    """Yield every operation with arguments for a call."""
+
+    def array(*shape: int) -> np.ndarray:
+        return np.zeros(shape, dtype)
+
+    x, w, b, y = array(1, 128, 128, 8), array(3, 3, 8, 16), array(16), array(1, 128, 128, 16)
+    with config.winograd(False):
+        yield kernels.conv2d_forward, (x, w, b, *GEOMETRY, "relu")
+        yield kernels.conv2d_backward_input, (y, w, x.shape, *GEOMETRY)
+        yield kernels.conv2d_backward_weight, (y, x, w.shape, *GEOMETRY)
+    rows = array(4, 6)
+    yield kernels.dense_forward, (rows, array(6, 3), array(3))
+    if dtype == np.float32:
+        yield winograd.winograd_forward, (x, w, b, PADDING)
+        yield winograd.winograd_backward_input, (y, w, x.shape, PADDING)
+        yield winograd.winograd_backward_weight, (y, x, PADDING)  # many tiles: in parts
+        yield winograd.winograd_backward_weight, (y[:, :8, :8], x[:, :8, :8], PADDING)
+    half = array(1, 64, 64, 8)
+    yield kernels.max_pool2d_forward, (x, *WINDOW)
+    yield kernels.max_pool2d_backward, (half, half.astype(np.uint8), x.shape, *WINDOW)
+    yield kernels.average_pool2d_forward, (x, *WINDOW)
+    yield kernels.average_pool2d_backward, (half, x.shape, *WINDOW)
+    for name in ("relu", "sigmoid", "tanh", "gelu"):
+        yield getattr(kernels, f"{name}_forward"), (x,)
+        yield getattr(kernels, f"{name}_backward"), (x, x)
+    yield kernels.leaky_relu_forward, (x, 0.1)
+    yield kernels.leaky_relu_backward, (x, x, 0.1)
+    yield kernels.fused_backward, (y, y, "relu")
+    yield kernels.conv2d_backward_bias, (y,)
+    yield kernels.softmax_forward, (rows,)
+    yield kernels.softmax_backward, (rows, rows)
+    yield kernels.dropout_forward, (rows, 0.5, 1)
+    p, state = array(9), (array(9), array(9), array(9))
+    yield kernels.sgd_update, (p, *state[:2], 0.1, 0.9, True, 0.0)
+    yield kernels.rmsprop_update, (p, *state, 0.1, 0.9, 1e-8, 0.9, 0.0)
+    yield kernels.adam_update, (p, *state, 1, 0.1, 0.9, 0.999, 1e-8, 0.0, False)
