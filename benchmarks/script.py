@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+import nanocnn as nc
 from benchmarks import machine
 
 SAMPLE_SECONDS = 0.01  # a turn is repeated until it takes about this long
@@ -22,7 +23,7 @@ def options(doc: str | None, rounds: int) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--threads", type=int, default=machine.nc.get_num_threads())
+    parser.add_argument("--threads", type=int, default=nc.get_num_threads())
     parser.add_argument("--rounds", type=int, default=rounds)
     parser.add_argument("--limit", type=int, help="only the first ones, for a quick look")
     parser.add_argument("--out", metavar="DIR", help="for a JSON file and a picture")
