@@ -28,17 +28,18 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-# NumPy's BLAS keeps its threads spinning for 0.1 s after a product, and the kernels, whose turn it is
-# then, were measured at half their speed. 2^20 ticks are 0.4 ms. It is read when NumPy is imported.
+# OpenBLAS keeps its threads spinning for 0.1 s after a product, and the kernels, whose turn it is
+# then, were measured at half their speed. 2^20 ticks are 0.4 ms. Read when NumPy is imported.
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "20")
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script: `benchmarks` is a package
 
+import nanocnn as nc
 from benchmarks import calls, script
 from benchmarks.cases import RUNGS, Case, function_of, without_case
-from benchmarks.machine import nc
+from benchmarks.ladder_picture import draw
 
 SMALL, MEDIUM, LARGE = range(3)
 WAYS = ("forward", "backward")
@@ -181,7 +182,7 @@ def line(row: dict[str, Any]) -> str:
         f"{digits(1e3 * row['predicted']):>11}",
         f"{f'{digits(row[unit])} {unit:7}' if unit else 'n/a    ':>18}",
         f"{digits(row['speed-up']) if row['speed-up'] else 'n/a':>9}",
-        f"{row['error']:>9.0e}",
+        f"{row['error']:>9.0e}" if row["error"] else f"{0:>9}",
         f"{row['compile']:>11.2f}" if row["compile"] is not None else "",
     ]
     return start + "".join(cells)
@@ -203,7 +204,9 @@ def main() -> int:
     nc.set_num_threads(given.threads)
     about, limits = script.opening(given.threads, smoke=given.smoke)
     print(HEAD)
-    rows, seen, compiled = [], set(), set()
+    rows: list[dict[str, Any]] = []
+    seen: set[str] = set()
+    compiled: set[str] = set()
     for number, case in enumerate(ladder_cases(given.smoke)[: given.limit]):
         small = case.function not in seen
         seen.add(case.function)
@@ -215,8 +218,6 @@ def main() -> int:
             kernel["compile"] = compile_seconds(number, given.threads, given.smoke)
         rows += found
         print("\n".join(line(row).rstrip() for row in found), flush=True)
-    from benchmarks.ladder_picture import draw
-
     script.save(given.out, "ladder", about, rows, draw)
     return 0
 

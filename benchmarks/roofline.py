@@ -29,9 +29,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script: `benchmarks` is a package
 
+import nanocnn as nc
 from benchmarks import calls, script
 from benchmarks.cases import RUNGS, Case
-from benchmarks.machine import nc
+from benchmarks.roofline_picture import draw
 
 PASSES = ("forward", "backward_input", "backward_weight")
 DIRECT = (  # height and width, C, F, stride
@@ -78,7 +79,7 @@ class Placed(NamedTuple):
 
 
 def roofline_cases(smoke: bool = False) -> list[Placed]:
-    """Return every compiled kernel at sizes that matter; nearly nothing of each for a smoke test."""
+    """Return every compiled kernel at sizes that matter, or at tiny ones for a smoke test."""
     return [*_convolutions(smoke), *_products(smoke), *_passes_over_memory(smoke)]
 
 
@@ -189,7 +190,8 @@ def line(row: dict[str, Any]) -> str:
     median = row["seconds"]["median"]
     share = "" if row["share"] is None else f"{100 * row['share']:>6.0f} %"
     return (
-        f"{row['kernel']:34}{row['shape']:36}{1e3 * median:>9.2f}{100 * (high - low) / median:>6.0f} %"
+        f"{row['kernel']:34}{row['shape']:36}"
+        f"{1e3 * median:>9.2f}{100 * (high - low) / median:>6.0f} %"
         f"{1e3 * row['predicted']:>11.2f}{row['GFLOP/s']:>10.1f}{row['GB/s']:>8.1f}"
         f"{100 * row['of roof']:>7.0f} %{share}"
     )
@@ -199,14 +201,14 @@ def summary(rows: list[dict[str, Any]]) -> list[str]:
     """Return a line for each group: its smallest and median share beside the target."""
     lines = []
     for group, target in TARGETS.items():
-        shares = {f"{r['kernel']} {r['shape']}": r["share"] for r in rows if r["group"] == group}
-        if not shares:
+        members = [row for row in rows if row["group"] == group]
+        if not members:
             continue
-        worst = min(shares, key=lambda name: shares[name])
-        median = float(np.median(list(shares.values())))
+        worst = min(members, key=lambda row: row["share"])
+        median = float(np.median([row["share"] for row in members]))
         lines += [
-            f"{group}, share of the {target.limit}, {len(shares)} cases",
-            f"  smallest {verdict(shares[worst], target)}  ({worst})",
+            f"{group}, share of the {target.limit}, {len(members)} cases",
+            f"  smallest {verdict(worst['share'], target)}  ({worst['kernel']} {worst['shape']})",
             f"  median   {verdict(median, target)}",
         ]
     return lines
@@ -240,8 +242,6 @@ def main() -> int:
     print("\n".join(summary(rows)))
     if given.smoke:
         print("a smoke test: these sizes are not those that the targets mean")
-    from benchmarks.roofline_picture import draw
-
     script.save(given.out, "roofline", about, rows, partial(draw, limits=limits))
     return 0
 

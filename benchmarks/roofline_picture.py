@@ -59,7 +59,7 @@ def figure(rows: list[dict[str, Any]], note: str, limits: tuple[float, float]) -
         sides[x > peak / bandwidth].append((y[len(y) // 2], x, name, colour))
     _names(ax, sides[0], LEFT - 0.015, "right")
     _names(ax, sides[1], RIGHT + 0.015, "left")
-    _legend(fig, ax, {row["family"] for row in rows})
+    _legend(fig, {row["family"] for row in rows})
     fig.text(0.01, 0.012, note, fontsize=7, color=GREY)
     return fig
 
@@ -88,7 +88,7 @@ def name_of(row: dict[str, Any]) -> str:
         return f"{short.get(row['family'], family)} {shape}"
     window = f" {shape.split()[-1]}" if "/" in shape else ""
     columns = f" of {shape.split('x')[-1]}" if row["family"] == "softmax" else ""
-    return row["kernel"] + window + columns
+    return f"{row['kernel']}{window}{columns}"
 
 
 def _axes(ax: Any, rows: list[dict[str, Any]], peak: float, bandwidth: float) -> None:
@@ -168,16 +168,14 @@ def spread(wanted: Sequence[float], gap: float, margin: float = 0.02) -> list[fl
     return [place + k * gap for k, place in enumerate(level)]
 
 
-def _legend(fig: Any, ax: Any, families: set[str]) -> None:
+def _legend(fig: Any, families: set[str]) -> None:
     from matplotlib.lines import Line2D
 
-    handles = [
-        Line2D([], [], marker="o", linestyle="", color=colour, label=family)
-        for family, colour in COLOURS.items()
-        if family in families
-    ]
-    handles += [
-        Line2D([], [], marker=marker, linestyle="", color=GREY, label=name)
-        for name, marker in MARKERS.items()
-    ]
-    fig.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.05, 0.045), ncols=5, fontsize=8)
+    def mark(marker: str, colour: str, label: str) -> Line2D:
+        return Line2D([], [], marker=marker, linestyle="", color=colour, label=label)
+
+    at = {"loc": "upper left", "fontsize": 8}
+    colours = [mark("o", colour, name) for name, colour in COLOURS.items() if name in families]
+    fig.legend(handles=colours, bbox_to_anchor=(0.05, 0.125), ncols=4, **at)
+    passes = [mark(marker, GREY, name) for name, marker in MARKERS.items()]
+    fig.legend(handles=passes, bbox_to_anchor=(0.57, 0.125), **at)
