@@ -1,6 +1,6 @@
 """Every exported function on every rung: the loops, NumPy and the kernels, side by side.
 
-    python benchmarks/ladder.py                       everything, about three minutes
+    python benchmarks/ladder.py                       everything, about two minutes
     python benchmarks/ladder.py --smoke --out DIR     tiny sizes, a few seconds
 
 The rungs take turns on the same arrays, in another order every round. Beside each median stand its
