@@ -27,8 +27,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script: `benchmarks` is a package
 
-from benchmarks import machine
+from benchmarks import script
 from benchmarks.peer_libraries import LIBRARIES
+from benchmarks.peers_picture import draw
 from benchmarks.workloads import (
     Workload,
     article_workloads,
@@ -207,17 +208,11 @@ def _over_torch(row: dict[str, Any]) -> float | None:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script.options(__doc__, rounds=9)
     parser.add_argument(
         "--workloads", nargs="+", choices=("article", "conv", "job"), default=["article", "conv"]
     )
     parser.add_argument("--libraries", nargs="+", choices=LIBRARIES, default=list(LIBRARIES))
-    parser.add_argument("--threads", type=int, default=machine.nc.get_num_threads())
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--limit", type=int, help="only the first workloads, for a quick look")
-    parser.add_argument("--out", metavar="DIR", help="for peers.json and peers.png")
     return parser.parse_args()
 
 
@@ -233,11 +228,7 @@ def main() -> int:
         workloads.append(job_workload())
     workloads = workloads[: given.limit]
     packages = ("torch", "tensorflow-cpu", "jax", "onnxruntime")
-    about = machine.describe(given.threads, packages)
-    limits = machine.peak_flops(given.threads), machine.copy_bandwidth(given.threads)
-    about |= {"peak GFLOP/s": limits[0] / 1e9, "copy GB/s": limits[1] / 1e9}
-    print(machine.header(about))
-    print(f"measured limits: {limits[0] / 1e9:.0f} GFLOP/s, {limits[1] / 1e9:.1f} GB/s\n")
+    about, limits = script.opening(given.threads, packages)
     head = ("predicted", *names, "of the fastest")
     print(f"{'milliseconds':32}" + "".join(f"{c:>20}" for c in head))
     peers, rows = [Peer(name, given.threads) for name in names], []
@@ -251,13 +242,7 @@ def main() -> int:
         for peer in peers:
             peer.close()
     print("\n" + "\n".join(summary(rows)))
-    if given.out:
-        from benchmarks.peers_picture import draw
-
-        out = Path(given.out)
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "peers.json").write_text(json.dumps({"about": about, "rows": rows}, indent=2))
-        draw(rows, machine.header(about), out / "peers.png")
+    script.save(given.out, "peers", about, rows, draw)
     return 0
 
 
