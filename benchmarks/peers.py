@@ -39,6 +39,7 @@ from benchmarks.workloads import (
 
 SETTLE_SECONDS = 0.05  # between two libraries: threads of the last one stop spinning
 SAMPLE_SECONDS = 0.1  # a turn is repeated until it takes about this long
+PACKAGES = ("torch", "tensorflow-cpu", "jax", "onnxruntime")
 TOLERANCE = 2e-3  # of the largest value: float32, in other orders, over three training steps
 
 
@@ -232,8 +233,7 @@ def main() -> int:
     if "job" in given.workloads:
         workloads.append(job_workload())
     workloads = workloads[: given.limit]
-    packages = ("torch", "tensorflow-cpu", "jax", "onnxruntime")
-    about = machine.describe(given.threads, packages)
+    about = machine.describe(given.threads, PACKAGES)
     limits = machine.peak_flops(given.threads), machine.copy_bandwidth(given.threads)
     about |= {"peak GFLOP/s": limits[0] / 1e9, "copy GB/s": limits[1] / 1e9}
     print(machine.header(about))

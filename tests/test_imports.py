@@ -87,7 +87,7 @@ def test_import_brings_only_what_models_are_made_of() -> None:
     code = """
 import sys
 import nanocnn
-heavy = {"numba", "llvmlite", "matplotlib", "PIL", "tqdm", "safetensors", "numpy.random"}
+heavy = {"numba", "llvmlite", "matplotlib", "PIL", "tqdm", "safetensors"}
 heavy |= {f"nanocnn.{part}" for part in ("kernels", "data", "evaluation", "gradcheck")}
 print(sorted(heavy & set(sys.modules)))
 nanocnn.get_num_threads()
