@@ -26,6 +26,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script: `benchmarks` is a package
 
+import nanocnn as nc
 from benchmarks import machine
 from benchmarks.installed_size import installed_bytes
 from benchmarks.peers import PACKAGES, installed
@@ -131,7 +132,7 @@ def line(row: dict[str, Any]) -> str:
 
 def sizes_of(names: list[str]) -> dict[str, list[float]]:
     """Return megabytes on the disk, with all that is required."""
-    source = Path(machine.nc.__file__).parent
+    source = ROOT / "nanocnn"
     found = {"nanocnn itself": [installed_bytes("nanocnn", source)[0] / 1e6]}
     for name in names:
         own = source if name == "nanocnn" else None
@@ -143,7 +144,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--threads", type=int, default=machine.nc.get_num_threads())
+    parser.add_argument("--threads", type=int, default=nc.get_num_threads())
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--smoke", action="store_true", help="one round, inference, no peers")
     parser.add_argument("--out", metavar="DIR", help="for cold_start.json and cold_start.png")
@@ -155,14 +156,15 @@ def main() -> None:
     print(machine.header(about) + "\n")
     print(f"{'':48}{'median':>10}{'quartiles':>20}{'must':>8}{'aim':>8}")
     rows: list[dict[str, Any]] = []
-    for what, measure in (
-        (IMPORTS, lambda: in_turns(import_runs(["numba", *names]), rounds)),
-        (STEPS, lambda: first_steps(
-            [n for n in names if n != "onnxruntime"], workload, given.threads, rounds)),
-        (SIZES, lambda: sizes_of(names)),
-    ):  # fmt: skip
-        rows += (found := rows_of(what, measure()))
+
+    def show(what: str, values: Seconds) -> None:
+        rows.extend(found := rows_of(what, values))
         print("\n".join(map(line, found)), flush=True)
+
+    trainers = [name for name in names if name != "onnxruntime"]
+    show(IMPORTS, in_turns(import_runs(["numba", *names]), rounds))
+    show(STEPS, first_steps(trainers, workload, given.threads, rounds))
+    show(SIZES, sizes_of(names))
     if given.out:
         from benchmarks.start_picture import draw
 

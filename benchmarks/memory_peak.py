@@ -23,6 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script: `benchmarks` is a package
 
+import nanocnn as nc
 from benchmarks import machine
 from benchmarks.peer_libraries import LIBRARIES
 from benchmarks.peers import PACKAGES, installed
@@ -46,7 +47,7 @@ def weigh(name: str, workload: Workload, data: Path, threads: int, steps: int) -
 
 def rows_of(found: dict[str, list[dict[str, float]]]) -> list[dict[str, Any]]:
     """Return a row for each library, ready for JSON."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, runs in found.items():
         low, median, high = np.quantile([run["training"] for run in runs], (0.25, 0.5, 0.75))
         rows.append(
@@ -66,7 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--threads", type=int, default=machine.nc.get_num_threads())
+    parser.add_argument("--threads", type=int, default=nc.get_num_threads())
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--smoke", action="store_true", help="two steps of two images, no peers")

@@ -62,7 +62,8 @@ def all_series(threads: int, smoke: bool) -> list[Series]:
     found = []
     for what, grows, base, fields, expected in lines:
         values = tuple(int(f * getattr(base, fields[0])) for f in factors)
-        cases = tuple(base._replace(**dict.fromkeys(fields, value)) for value in values)
+        changes: list[dict[str, Any]] = [dict.fromkeys(fields, value) for value in values]
+        cases = tuple(base._replace(**change) for change in changes)
         found.append(Series(what, grows, values, cases, expected, (threads,) * len(values)))
     counts = tuple(2**k for k in range(threads.bit_length()))
     if len(counts) > 1:

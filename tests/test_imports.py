@@ -113,4 +113,4 @@ def test_everything_exported_is_there_whenever_it_is_imported() -> None:
     for name in nanocnn.__all__:
         assert getattr(nanocnn, name) is not None
     with pytest.raises(AttributeError, match="module 'nanocnn' has no attribute 'none'"):
-        _ = nanocnn.none  # type: ignore[attr-defined]
+        _ = nanocnn.none

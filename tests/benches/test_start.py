@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -87,10 +87,14 @@ def test_a_package_that_is_installed_in_place(site: Path) -> None:
 def test_runs_take_turns() -> None:
     order: list[str] = []
 
-    def returning(name: str, seconds: float) -> Any:
-        return lambda: order.append(name) or seconds
+    def returning(name: str, seconds: float) -> Callable[[], float]:
+        def run() -> float:
+            order.append(name)
+            return seconds
 
-    runs = {"a": returning("a", 1.0), "b": returning("b", 2.0), "c": returning("c", 3.0)}
+        return run
+
+    runs = {name: returning(name, seconds) for name, seconds in (("a", 1.0), ("b", 2), ("c", 3))}
     found = cold_start.in_turns(runs, 3)
     assert "".join(order) == "abcbcacab"
     assert found == {"a": [1.0] * 3, "b": [2.0] * 3, "c": [3.0] * 3}

@@ -40,7 +40,8 @@ def images(dtype: str) -> Array:
 
 
 def one_after_another(model: nc.Sequential, x: Array, dy: Array) -> tuple[Array, Any, Any]:
-    caches, grads = [], {}
+    caches: list[Any] = []
+    grads: dict[str, Array] = {}
     for layer in model:
         x, cache = layer.forward(x, training=True)
         caches.append(cache)
