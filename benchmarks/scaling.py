@@ -26,8 +26,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script: `benchmar
 
 import nanocnn as nc
 from benchmarks import machine
+from benchmarks.peer_libraries import nanocnn_
 from benchmarks.scaled_article import ScaledArticle
-from benchmarks.workloads import Workload
+from benchmarks.workloads import Workload, make_data
+
+SAMPLE_SECONDS = 0.2  # of each case in each round
 
 Case = ScaledArticle | Workload
 
@@ -72,27 +75,34 @@ def all_series(threads: int, smoke: bool) -> list[Series]:
     return found
 
 
-def task_of(case: Case) -> Callable[[], Any]:
-    """Return a function that does the work once."""
+def task_of(case: Case, threads: int) -> Callable[[], None]:
+    """Return a function that does the work once, on that many threads."""
     if isinstance(case, ScaledArticle):
-        return case.task()
-    from benchmarks.peer_libraries import nanocnn_
-    from benchmarks.workloads import make_data
+        work = case.task()
+    else:
+        work = nanocnn_.make(case, make_data(case), "nanocnn").run
 
-    run: Callable[[], Any] = nanocnn_.make(case, make_data(case), "nanocnn").run
+    def run() -> None:
+        nc.set_num_threads(threads)
+        work()
+
     return run
 
 
-def seconds_of(run: Callable[[], Any], sample: float, least: int) -> float:
-    """Return the median time of a run, over `sample` seconds and `least` runs at least."""
-    run()
-    run()
-    times: list[float] = []
-    while len(times) < least or sum(times) < sample:
-        started = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - started)
-    return float(np.median(times))
+def seconds_of(runs: list[Callable[[], None]], rounds: int, sample: float) -> list[float]:
+    """Return the median time of each; they take turns, for `sample` seconds or once at least."""
+    times: list[list[float]] = [[] for _ in runs]
+    for _ in range(rounds):
+        for run, own in zip(runs, times, strict=True):
+            run()  # warms
+            end = time.perf_counter() + sample
+            while True:
+                started = time.perf_counter()
+                run()
+                own.append(time.perf_counter() - started)
+                if time.perf_counter() >= end:
+                    break
+    return [float(np.median(own)) for own in times]
 
 
 def fit(values: list[float], seconds: list[float]) -> tuple[float, float]:
@@ -108,14 +118,12 @@ def predicted(case: Case, threads: int, limits: dict[int, tuple[float, float]]) 
     return max(case.flops() / peak, case.bytes() / bandwidth)
 
 
-def measure(s: Series, limits: dict[int, tuple[float, float]], sample: float) -> dict[str, Any]:
+def measure(s: Series, limits: dict[int, tuple[float, float]], rounds: int) -> dict[str, Any]:
     """Return a row, ready for JSON."""
-    measured, told = [], []
-    for case, threads in zip(s.cases, s.threads, strict=True):
-        nc.set_num_threads(threads)
-        measured.append(seconds_of(task_of(case), sample, 3))
-        told.append(predicted(case, threads, limits))
-        nc.release_memory()
+    pairs = list(zip(s.cases, s.threads, strict=True))
+    measured = seconds_of([task_of(*pair) for pair in pairs], rounds, SAMPLE_SECONDS)
+    told = [predicted(*pair, limits) for pair in pairs]
+    nc.release_memory()
     values = [float(v) for v in s.values]
     exponent, residual = fit(values, measured)
     return {
@@ -148,11 +156,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--threads", type=int, default=nc.get_num_threads())
-    parser.add_argument("--sample", type=float, default=1.0, help="seconds for each time")
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--smoke", action="store_true", help="two small cases for each line")
     parser.add_argument("--out", metavar="DIR", help="for scaling.json and scaling.png")
     given = parser.parse_args()
-    sample = 0.0 if given.smoke else given.sample
     about = machine.describe(given.threads)
     print(machine.header(about))
     series = all_series(given.threads, given.smoke)
@@ -164,7 +171,7 @@ def main() -> None:
     print(f"\n{'':10}{'ms':>12}{'predicted':>12}")
     rows = []
     for s in series:
-        rows.append(measure(s, limits, sample))
+        rows.append(measure(s, limits, 1 if given.smoke else given.rounds))
         print(table(rows[-1]), flush=True)
     if given.out:
         from benchmarks.scaling_picture import draw

@@ -59,9 +59,16 @@ def test_one_thing_grows_at_a_time() -> None:
             assert not changed
         else:
             assert set(s.threads) == {4}
-            assert changed == ({"channels", "filters"} if "channels" in s.grows else changed)
-            assert len(changed) == 1 + ("channels" in s.grows)
+            assert changed in ({"batch"}, {"side"}, {"size"}, {"filters"}, {"channels", "filters"})
+            assert s.values == tuple(case._asdict()[min(changed)] for case in s.cases)
     assert all(s.grows != "threads" for s in scaling.all_series(1, smoke=True))
+
+
+def test_cases_take_turns() -> None:
+    order: list[str] = []
+    runs = [lambda: order.append("a"), lambda: order.append("b")]
+    assert all(seconds >= 0 for seconds in scaling.seconds_of(runs, 2, 0.0))
+    assert "".join(order) == "aabbaabb"  # each warms once
 
 
 def test_what_the_machine_needs_at_its_limits() -> None:
