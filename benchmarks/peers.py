@@ -40,6 +40,7 @@ from benchmarks.workloads import (
 
 SETTLE_SECONDS = 0.05  # between two libraries: threads of the last one stop spinning
 SAMPLE_SECONDS = 0.1  # a turn is repeated until it takes about this long
+PACKAGES = ("torch", "tensorflow-cpu", "jax", "onnxruntime")
 TOLERANCE = 2e-3  # of the largest value: float32, in other orders, over three training steps
 
 
@@ -227,8 +228,7 @@ def main() -> int:
     if "job" in given.workloads:
         workloads.append(job_workload())
     workloads = workloads[: given.limit]
-    packages = ("torch", "tensorflow-cpu", "jax", "onnxruntime")
-    about, limits = script.opening(given.threads, packages)
+    about, limits = script.opening(given.threads, PACKAGES)
     head = ("predicted", *names, "of the fastest")
     print(f"{'milliseconds':32}" + "".join(f"{c:>20}" for c in head))
     peers, rows = [Peer(name, given.threads) for name in names], []

@@ -10,7 +10,8 @@ Every operation stands in three places under one name: as loops that equal the e
     model.compile(optimizer="adam", loss="softmax_cross_entropy", metrics=["accuracy"])
     model.fit(images, labels, epochs=10)
 
-Importing this package imports neither Numba nor Matplotlib; they come with their first use.
+Importing this package imports what models are made of. Everything else, Numba and Matplotlib above
+all, comes with its first use, and so does not slow down a program that has no use for it.
 """
 
 from __future__ import annotations
@@ -18,18 +19,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from . import (
-    config,
-    data,
-    evaluation,
-    gradcheck,
-    initializers,
-    layers,
-    losses,
-    ops,
-    optimizers,
-    training,
-)
+from . import config, initializers, layers, losses, ops, optimizers, training
 from ._backend import BACKENDS, backend, current_backend
 from .layers import (
     GELU,
@@ -47,28 +37,38 @@ from .layers import (
     Softmax,
     Tanh,
 )
-from .models import Sequential, load
+from .models import Sequential
 from .optimizers import SGD, Adam, AdamW, RMSprop
 from .training import Callback, Diverged, History
 
 if TYPE_CHECKING:
+    from . import data, evaluation, gradcheck
     from .kernels.memory import release_memory
     from .kernels.threads import get_num_threads, set_num_threads
+    from .models.saving import load
 
 __version__ = "0.1.0"
 
-# These live with the kernels, and so come with Numba: they are fetched when first asked for.
-_LAZY = {
+# Fetched when first asked for.
+_LAZY_PACKAGES = ("data", "evaluation", "gradcheck")
+_LAZY_FUNCTIONS = {
     "get_num_threads": "nanocnn.kernels.threads",
     "set_num_threads": "nanocnn.kernels.threads",
     "release_memory": "nanocnn.kernels.memory",
+    "load": "nanocnn.models.saving",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
+    if name in _LAZY_PACKAGES:
+        return importlib.import_module(f"nanocnn.{name}")
+    if name in _LAZY_FUNCTIONS:
+        return getattr(importlib.import_module(_LAZY_FUNCTIONS[name]), name)
     raise AttributeError(f"module 'nanocnn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 __all__ = [

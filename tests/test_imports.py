@@ -83,11 +83,12 @@ def test_what_the_lower_parts_may_import_points_down(part: str) -> None:
     assert all(order.index(below) < order.index(part) for below in MAY_IMPORT[part])
 
 
-def test_import_brings_neither_numba_nor_matplotlib() -> None:
+def test_import_brings_only_what_models_are_made_of() -> None:
     code = """
 import sys
 import nanocnn
-heavy = {"numba", "llvmlite", "matplotlib", "nanocnn.kernels"}
+heavy = {"numba", "llvmlite", "matplotlib", "PIL", "tqdm", "safetensors"}
+heavy |= {f"nanocnn.{part}" for part in ("kernels", "data", "evaluation", "gradcheck")}
 print(sorted(heavy & set(sys.modules)))
 nanocnn.get_num_threads()
 print(sorted(heavy & set(sys.modules)))
@@ -100,4 +101,16 @@ print(sorted(heavy & set(sys.modules)))
         check=False,
     )
     assert done.stderr == ""
-    assert done.stdout.splitlines() == ["[]", "['llvmlite', 'nanocnn.kernels', 'numba']"]
+    first, then = done.stdout.splitlines()
+    assert first == "[]"
+    assert {"llvmlite", "nanocnn.kernels", "numba"} <= set(ast.literal_eval(then))
+    assert "PIL" not in then
+    assert "matplotlib" not in then
+
+
+def test_everything_exported_is_there_whenever_it_is_imported() -> None:
+    assert set(nanocnn.__all__) <= set(dir(nanocnn))
+    for name in nanocnn.__all__:
+        assert getattr(nanocnn, name) is not None
+    with pytest.raises(AttributeError, match="module 'nanocnn' has no attribute 'none'"):
+        _ = nanocnn.none

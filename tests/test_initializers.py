@@ -59,6 +59,14 @@ def test_one_seed_one_array_in_both_dtypes(name):
     assert not np.array_equal(a, other)
 
 
+@pytest.mark.parametrize("name", DRAWN)
+def test_drawn_a_block_at_a_time_as_at_once(name, monkeypatch):
+    draw = initializers.get(name)
+    whole = draw((9, 5, 7), 3)
+    monkeypatch.setattr(initializers, "BLOCK", 64)
+    np.testing.assert_array_equal(draw((9, 5, 7), 3), whole, strict=True)
+
+
 def test_two_draws_from_one_generator_differ():
     rng = np.random.default_rng(0)
     assert not np.array_equal(

@@ -217,7 +217,8 @@ def check_contract(layer: Any, input_shape: Sequence[int], batch: int, key: int)
 
 
 def _saved(arguments: tuple[Layer, Sequence[int], int, int]) -> str:
-    from nanocnn.models import Sequential, load
+    from nanocnn.models import Sequential
+    from nanocnn.models.saving import load
 
     layer, input_shape, batch, key = arguments
     trial = Trial(layer, input_shape, batch, widen=False, training=False, key=key)

@@ -30,6 +30,9 @@ JIT = not numba.config.DISABLE_JIT
 # Numba lets a signed index count from the end, which costs a test for each element and keeps loops
 # from being vectorized. An index that is known to be at least 0 is told to be unsigned: x[U(e)].
 U = np.uintp
+# Of a function that is called with different constants, Numba compiles one version for each, and
+# those that it is called from once more with them. I(6) is a number like any other.
+I = np.int64
 _lock = threading.Lock()
 
 

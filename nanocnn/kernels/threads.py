@@ -21,6 +21,10 @@ INLINE_SECONDS = 6e-5
 FLOPS_PER_SECOND = 5e10  # a cautious guess for one core; it decides only whether threads are used
 BYTES_PER_SECOND = 5e9
 _PIECES_PER_THREAD = 4  # so that a thread that was held up does not hold up all
+_CGROUP_FILES = (  # quota and period: in one file in version 2, in two in version 1
+    ("/sys/fs/cgroup/cpu.max",),
+    ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
+)
 
 
 class _Job:
@@ -87,12 +91,18 @@ _num_threads: int | None = None
 
 def _cgroup_limit() -> float:
     """Return the processors that this container may use, or infinity where none is told."""
-    try:
-        with open("/sys/fs/cgroup/cpu.max") as file:
-            quota, period = file.read().split()
-        return float("inf") if quota == "max" else int(quota) / int(period)
-    except (OSError, ValueError):
-        return float("inf")
+    for paths in _CGROUP_FILES:
+        try:
+            quota, period = " ".join(_read(path) for path in paths).split()
+            return float("inf") if quota in ("max", "-1") else int(quota) / int(period)
+        except (OSError, ValueError):
+            continue
+    return float("inf")
+
+
+def _read(path: str) -> str:
+    with open(path) as file:
+        return file.read()
 
 
 def _default_threads() -> int:

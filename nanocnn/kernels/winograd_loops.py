@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .jit import TILE_ROWS, kernel
+from .jit import TILE_ROWS, I, kernel
 from .microkernel import ACCUMULATE, ZERO, tile_product
 from .transform import LANES, make_linear
 
@@ -46,7 +46,7 @@ def _input_tile(x, n, r0, q0, h, w, c, c_full, patch, t, V, place, step):
     inside = r0 >= 0 and q0 >= 0 and r0 + PATCH <= h and q0 + PATCH <= w
     source, o, row, pixel = x, ((n * h + r0) * w + q0) * c, w * c, c
     if not inside or c < c_full:
-        _copy_patch(x, n, r0, q0, h, w, c, PATCH, patch, c_full)
+        _copy_patch(x, n, r0, q0, h, w, c, I(PATCH), patch, c_full)
         source, o, row, pixel = patch, 0, PATCH * c_full, c_full
     for f in range(0, c_full, LANES):
         for j in range(PATCH):
@@ -61,7 +61,7 @@ def _upstream_tile(dy, n, r0, q0, h, w, c, c_full, patch, t, Z, place, step):
     inside = r0 + TILE <= h and q0 + TILE <= w
     source, o, row, pixel = dy, ((n * h + r0) * w + q0) * c, w * c, c
     if not inside or c < c_full:
-        _copy_patch(dy, n, r0, q0, h, w, c, TILE, patch, c_full)
+        _copy_patch(dy, n, r0, q0, h, w, c, I(TILE), patch, c_full)
         source, o, row, pixel = patch, 0, TILE * c_full, c_full
     for f in range(0, c_full, LANES):
         for j in range(TILE):
@@ -201,7 +201,7 @@ def sum_products(first, last, V, Z, dU, du0, c, c_full, f_full, count, size, pan
     """dU[point] (+)= V[point]^T Z[point] over `count` tiles; items are (point, panel) pairs."""
     rows, out = np.empty(c + TILE_ROWS, np.int64), np.empty(c + TILE_ROWS, np.int64)
     segments = np.empty((1, 3), np.int64)
-    _rows_of(c, 1, rows)
+    _rows_of(c, I(1), rows)
     _rows_of(c, f_full, out)
     panels = f_full // panel
     for item in range(first, last):
@@ -246,13 +246,12 @@ def back_to_filters(first, last, dU, parts, dw, c, f_full):
     size = POINTS * c * f_full
     for channel in range(first, last):
         for f in range(0, f_full, LANES):
-            for p in range(POINTS):
-                a = (p * c + channel) * f_full + f
-                for lane in range(LANES):
-                    value = dU[a + lane]
-                    for part in range(1, parts):
-                        value += dU[part * size + a + lane]
-                    total[p * LANES + lane] = value
+            total[:] = 0
+            for part in range(parts):
+                for p in range(POINTS):
+                    a = part * size + (p * c + channel) * f_full + f
+                    for lane in range(LANES):
+                        total[p * LANES + lane] += dU[a + lane]
             for l in range(PATCH):
                 times_gt(total, l * LANES, PATCH * LANES, t, l * LANES, PATCH * LANES)
             for u in range(3):

@@ -18,14 +18,14 @@ and, for saving, `get_config`. `nanocnn.gradcheck.check_layer` tells whether it 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
-Rng = int | np.random.Generator | None
+Rng: TypeAlias = "int | np.random.Generator | None"  # a text, since np.random loads when named
 
 
 class Layer:

@@ -1,6 +1,5 @@
 """Models: containers with the verbs compile, fit, evaluate, predict, summary, save."""
 
-from .saving import load
 from .sequential import Sequential
 
-__all__ = ["Sequential", "load"]
+__all__ = ["Sequential"]

@@ -12,6 +12,7 @@ import numpy as np
 from ..layers.base import Array, Layer, Rng, Shape
 from ..layers.keys import as_key, derive
 from .model import Model
+from .pooled_relu import with_pooled_slopes
 
 
 class SequentialCache(NamedTuple):
@@ -169,12 +170,14 @@ class Sequential(Model):
     ) -> tuple[Array, SequentialCache]:
         key = as_key(rng)
         caches = []
-        for i, layer in enumerate(self.layers):
+        for i, (layer, acting) in enumerate(
+            zip(self.layers, with_pooled_slopes(self.layers), strict=True)
+        ):
             # A layer that stands here twice must not drop the same elements both times.
             again = self.layers[:i].count(layer)
             label = f"{layer.name}.{again}" if again else str(layer.name)
             own = None if key is None else derive(key, label)
-            x, cache = layer.forward(x, training=training, rng=own)
+            x, cache = acting.forward(x, training=training, rng=own)
             caches.append(cache)
         return x, SequentialCache(tuple(caches))
 
@@ -182,6 +185,7 @@ class Sequential(Model):
         self, dy: Array, cache: SequentialCache, *, need_dx: bool = True
     ) -> tuple[Array | None, dict[str, Array]]:
         grads: dict[str, Array] = {}
+        acting = with_pooled_slopes(self.layers)
         learners = [i for i, layer in enumerate(self.layers) if self._learns(layer)]
         first = 0 if need_dx else min(learners, default=len(self.layers))
         dx: Array | None = dy
@@ -190,7 +194,7 @@ class Sequential(Model):
                 wrong = self.layers[i + 1].label
                 raise TypeError(f"{wrong}: backward returned no dx although need_dx was True")
             layer = self.layers[i]
-            dx, own = layer.backward(dx, cache.caches[i], need_dx=need_dx or i > first)
+            dx, own = acting[i].backward(dx, cache.caches[i], need_dx=need_dx or i > first)
             for key, g in own.items():
                 name = f"{layer.name}.{key}"
                 grads[name] = grads[name] + g if name in grads else g  # used twice: the sum

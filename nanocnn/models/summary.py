@@ -9,6 +9,7 @@ import numpy as np
 from .._backend import backend
 from ..layers.base import Layer
 from .model import Model
+from .pooled_relu import with_pooled_slopes
 
 
 def _arrays(cache: Any) -> list[np.ndarray[Any, Any]]:
@@ -35,8 +36,8 @@ def _rows(model: Model, layers: tuple[Layer, ...]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     alive: list[Any] = []  # all caches at once, as in training: so no address comes twice
     with backend("vectorized"):  # nothing to compile, and the caches are the same
-        for layer in layers:
-            y, cache = layer.forward(x, training=True, rng=0)
+        for layer, acting in zip(layers, with_pooled_slopes(layers), strict=True):
+            y, cache = acting.forward(x, training=True, rng=0)
             alive.append((x, cache))
             kept = {_address(a): a.nbytes for a in _arrays(cache) if _address(a) not in counted}
             counted |= set(kept)

@@ -100,7 +100,10 @@ class Optimizer:
 
     def _slot(self, name: str, kind: str, p: Array) -> Array:
         """Return this parameter's array of that kind, zeros at first."""
-        return self.state.setdefault(f"{name}/{kind}", np.zeros(p.shape, p.dtype))
+        key = f"{name}/{kind}"
+        if key not in self.state:  # no setdefault, which would make the zeros in every step
+            self.state[key] = np.zeros(p.shape, p.dtype)
+        return self.state[key]
 
     def _count(self, name: str) -> int:
         """Return which update of this parameter this is, from 1: not that of the optimizer.

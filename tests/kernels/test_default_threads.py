@@ -60,21 +60,24 @@ def test_one_thread_without_the_jit(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("told", "limit"),
     [
-        ("max 100000\n", float("inf")),
-        ("150000 100000\n", 1.5),
-        ("", float("inf")),
-        ("many 100000\n", float("inf")),
-        (None, float("inf")),  # no such file
+        ({"cpu.max": "max 100000\n"}, float("inf")),
+        ({"cpu.max": "150000 100000\n"}, 1.5),
+        ({"cpu.max": ""}, float("inf")),
+        ({"cpu.max": "many 100000\n"}, float("inf")),
+        ({}, float("inf")),  # no such file
+        ({"cpu/cpu.cfs_quota_us": "300000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 3.0),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, float("inf")),
+        ({"cpu/cpu.cfs_quota_us": "300000\n"}, float("inf")),
     ],
 )
 def test_the_limit_of_a_container(
-    told: str | None, limit: float, monkeypatch: pytest.MonkeyPatch
+    told: dict[str, str], limit: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def read(path: str) -> io.StringIO:
-        assert path == "/sys/fs/cgroup/cpu.max"
-        if told is None:
+        name = path.removeprefix("/sys/fs/cgroup/")
+        if name not in told:
             raise FileNotFoundError(path)
-        return io.StringIO(told)
+        return io.StringIO(told[name])
 
     monkeypatch.setattr(threads, "open", read, raising=False)
     assert threads._cgroup_limit() == limit
