@@ -20,6 +20,7 @@ from .conv import (
     conv2d_backward_bias,
     conv2d_backward_input,
     conv2d_backward_weight,
+    conv2d_backward_weight_and_bias,
     conv2d_forward,
 )
 from .dense import (
@@ -50,6 +51,7 @@ __all__ = [
     "conv2d_backward_bias",
     "conv2d_backward_input",
     "conv2d_backward_weight",
+    "conv2d_backward_weight_and_bias",
     "conv2d_forward",
     "dense_backward_bias",
     "dense_backward_input",

@@ -99,10 +99,20 @@ def conv2d_backward_input(dy, w, x_shape, stride, padding, dilation, groups):
 
 def conv2d_backward_weight(dy, x, w_shape, stride, padding, dilation, groups):
     """(C3): for each tap and channel, the sum over all pixels of x times dy."""
+    return _backward_weight(dy, x, w_shape, stride, padding, dilation, groups, need_db=False)[0]
+
+
+def conv2d_backward_weight_and_bias(dy, x, w_shape, stride, padding, dilation, groups):
+    """(C3) and (C4): dw and db, in one pass over dy where that is possible."""
+    dw, db = _backward_weight(dy, x, w_shape, stride, padding, dilation, groups, need_db=True)
+    return dw, conv2d_backward_bias(dy) if db is None else db
+
+
+def _backward_weight(dy, x, w_shape, stride, padding, dilation, groups, need_db):
     kh, kw, depth, f = w_shape
     shapes = x.shape, tuple(w_shape)
     if winograd_pays("weight", x.dtype, *shapes, stride, padding, dilation, groups):
-        return winograd_backward_weight(dy, x, padding)
+        return winograd_backward_weight(dy, x, padding), None
     g = geometry(x.shape, w_shape, *dy.shape[1:3], stride, padding, dilation, groups)
     columns = f // groups
     panel = panel_width(x.itemsize)
@@ -118,14 +128,16 @@ def conv2d_backward_weight(dy, x, w_shape, stride, padding, dilation, groups):
     start = ZERO if plan.complete and plan.lines >= parts else ACCUMULATE
     if start == ACCUMULATE:
         partial[...] = 0
+    with_sums = need_db and plan.covering and row_items == 1
+    sums = np.zeros((parts if with_sums else 0, f))
     args = (memory.flat(x), memory.flat(dy), partial.reshape(-1),
             plan.rectangles, plan.rows, plan.out, g.n, groups, depth, columns, panels, panel,
-            parts, panel_items, row_items, size, BLOCK_BYTES // (panel * x.itemsize),
-            start)  # fmt: skip
+            parts, panel_items, row_items, size, BLOCK_BYTES // (panel * x.itemsize), start,
+            sums.reshape(-1))  # fmt: skip
     seconds = 2 * dy.size * kh * kw * depth / threads.FLOPS_PER_SECOND
     threads.run(outer_product, parts * panel_items * row_items, args, seconds)
     dw = partial[0] if parts == 1 else partial.sum(axis=0)  # in order: the same bits every time
-    return dw.reshape(w_shape)
+    return dw.reshape(w_shape), sums.sum(axis=0).astype(dy.dtype) if with_sums else None
 
 
 def conv2d_backward_bias(dy):

@@ -91,7 +91,7 @@ def _forward_in_parts(x, w, b, activation):
         threads.run(_few_samples, PARTS, (*arrays, n, d, f, PARTS), seconds)
     else:
         args = (*arrays, *_sum_plan(n, d, f), 1, 1, 0, f, -(-f // panel), panel, PARTS, 1, 1, n * f,
-                LINE, ACCUMULATE)  # fmt: skip
+                LINE, ACCUMULATE, np.zeros(0))  # fmt: skip
         threads.run(outer_product, PARTS, args, seconds)
     y = partial.sum(axis=0).reshape(n, f)
     if b is not None:

@@ -79,14 +79,36 @@ def _pack_rows(A, rows, row, tiles, a0, segments, count, step, size, packed):
 
 
 @kernel
+def _add_columns(packed, size, panel, columns, total):
+    """Add the copied pixels to total[column], in float64, eight neighbours at a time."""
+    for q in range(0, columns, panel):
+        there = min(panel, columns - q)
+        for k in range(0, size - 7, 8):
+            p = q * size + k * panel
+            for l in range(p, p + there):
+                low = (packed[U(l)] + packed[U(l + panel)]) + (
+                    packed[U(l + 2 * panel)] + packed[U(l + 3 * panel)]
+                )
+                high = (packed[U(l + 4 * panel)] + packed[U(l + 5 * panel)]) + (
+                    packed[U(l + 6 * panel)] + packed[U(l + 7 * panel)]
+                )
+                total[U(q + l - p)] += low + high
+        for k in range(size - size % 8, size):
+            for l in range(there):
+                total[U(q + l)] += packed[U(q * size + k * panel + l)]
+
+
+@kernel
 def _block_product(A, rows, row_first, row_last, a0, segments, count, a_step, B, places, b0, b_step,
                    q_first, q_last, columns, panel, C, out, c0, start, packed, packed_rows,
-                   own_rows, own_out):  # fmt: skip
-    """Add the pixels of one block to some rows and panels of one group."""
+                   own_rows, own_out, total):  # fmt: skip
+    """Add the pixels of one block to some rows and panels of one group, and to `total`."""
     length = segments[0, 2]
     size = count * length
-    _pack_panels(B, places, b0 + q_first * panel, count, length, b_step,
-                 min(columns, q_last * panel) - q_first * panel, panel, packed)  # fmt: skip
+    width = min(columns, q_last * panel) - q_first * panel
+    _pack_panels(B, places, b0 + q_first * panel, count, length, b_step, width, panel, packed)
+    if total.size > 0:
+        _add_columns(packed, size, panel, width, total[b0 + q_first * panel :])
     whole = segments[count:]  # one more segment: all pixels, as they lie in the copies
     whole[0, 0], whole[0, 1], whole[0, 2] = 0, 0, size
     copy = q_last - q_first >= PANELS_THAT_PAY and _neighbours(rows, row_first, row_last) == TILES
@@ -111,8 +133,8 @@ def _block_product(A, rows, row_first, row_last, a0, segments, count, a_step, B,
 
 @kernel
 def outer_product(first, last, A, B, C, rectangles, rows, out, n, groups, depth, columns, panels,
-                  panel, parts, panel_items, row_items, part_size, block,
-                  first_start):  # fmt: skip
+                  panel, parts, panel_items, row_items, part_size, block, first_start,
+                  sums):  # fmt: skip
     """C[row, column] = sum over pixels of A[row, pixel] * B[pixel, column].
 
     A rectangle gives (first row, behind the last row, lines per image, pixels per line; A: start,
@@ -122,12 +144,13 @@ def outer_product(first, last, A, B, C, rectangles, rows, out, n, groups, depth,
     A work item is a part of the sum, some of the panels and some of the rows. Each part has its
     own C, `part_size` apart; with one part, the sum is complete. `first_start` is ACCUMULATE where
     C holds zeros, ZERO where C holds anything and there is one rectangle only. `block` pixels, or
-    one line where that is longer, are copied at a time.
+    one line where that is longer, are copied at a time. Where `sums` is not empty, the
+    columns of B are added up there, for each part; rows of C must not be shared out then.
     """
     longest = block
     for r in range(rectangles.shape[0]):
         longest = max(longest, rectangles[r, 3])
-    most = min(panels, -(-groups * panels // panel_items))
+    most, f = min(panels, -(-groups * panels // panel_items)), groups * columns
     packed = np.zeros(most * longest * panel, B.dtype)
     packed_rows = np.empty(TILES * longest * TILE_ROWS, A.dtype)
     places, segments = np.empty(block, np.int64), np.empty((block + 1, 3), np.int64)
@@ -162,7 +185,7 @@ def outer_product(first, last, A, B, C, rectangles, rows, out, n, groups, depth,
                                    segments, count, rectangles[r, 7], B, places, group * columns,
                                    rectangles[r, 11], q - g0, q_end - g0, columns, panel, C, out,
                                    part * part_size + group * columns, start, packed, packed_rows,
-                                   own_rows, own_out)  # fmt: skip
+                                   own_rows, own_out, sums[part * f : (part + 1) * f])  # fmt: skip
                     q = q_end
                 line += count
                 start = ACCUMULATE

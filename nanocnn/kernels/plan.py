@@ -242,6 +242,7 @@ class SumPlan(NamedTuple):
     out: np.ndarray  # ... and where it goes in dw
     lines: int  # of the first rectangle, over all images
     complete: bool  # one rectangle holds all taps, so the first store to dw needs no zeros before
+    covering: bool  # every output pixel lies in a rectangle: none sees padding alone
 
 
 @lru_cache(maxsize=256)
@@ -259,8 +260,10 @@ def backward_weight_plan(g: Geometry, tile_rows: int, row_items: int) -> SumPlan
     depth = g.c // g.groups
     tiles = -(-g.kh * g.kw * depth // tile_rows)
     bounds = [v * tiles // row_items * tile_rows for v in range(row_items + 1)]
+    covering = True
     for rows, cols in product(*axis_runs(g, backward=False)):
         if not (rows.taps and cols.taps):
+            covering = False
             continue
         pairs += 1
         places = [(h * g.w + w) * g.c for _, h in rows.taps for _, w in cols.taps]
@@ -295,4 +298,5 @@ def backward_weight_plan(g: Geometry, tile_rows: int, row_items: int) -> SumPlan
         np.concatenate(targets or [[]]).astype(np.int64),
         g.n * rectangles[0][2] if rectangles else 0,
         pairs == 1 and len(taps) == g.kh * g.kw,
+        covering,
     )

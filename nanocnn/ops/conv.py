@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from .._backend import rung
+from .._backend import current_backend, rung
 from ._checks import (
     Array,
     Padding,
@@ -151,12 +151,16 @@ def conv2d_backward(
     check_floats("conv2d backward", x=cache.x, dy=dy)
     check_shape("conv2d backward", "dy", dy, cache.y_shape)
     level = rung()
+    need_db = need_dw and cache.has_bias
+    at_once = need_db and cache.activation is None and current_backend() == "numba"
     dz, db = backward_through_activation(
-        level, "conv2d_backward_bias", dy, cache.y, cache.activation, need_dw and cache.has_bias
+        level, "conv2d_backward_bias", dy, cache.y, cache.activation, need_db and not at_once
     )
     geometry = (cache.stride, cache.padding, cache.dilation, cache.groups)
     dx = dw = None
-    if need_dw:
+    if at_once:
+        dw, db = level.conv2d_backward_weight_and_bias(dz, cache.x, cache.w.shape, *geometry)
+    elif need_dw:
         dw = level.conv2d_backward_weight(dz, cache.x, cache.w.shape, *geometry)
     if need_dx:
         dx = level.conv2d_backward_input(dz, cache.w, cache.x.shape, *geometry)
