@@ -135,7 +135,10 @@ def _stored_products(images, dU, sizes, tiles, panel, seconds):
     c, c_full, f_full = sizes[2], sizes[3], sizes[7]
     at_once = max(LEAST_BLOCK, STORE_BYTES // (loops.POINTS * 4 * (c_full + f_full)))
     at_once = min(tiles, at_once)
-    V, Z = (memory.empty((loops.POINTS * at_once * k,), np.float32) for k in (c_full, f_full))
+    V, Z = (
+        memory.empty((loops.POINTS * loops.table_step(at_once * k),), np.float32)
+        for k in (c_full, f_full)
+    )
     for g0 in range(0, tiles, at_once):
         count = min(at_once, tiles - g0)
         share = seconds * count / tiles

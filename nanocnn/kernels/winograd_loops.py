@@ -100,6 +100,17 @@ def _rows_of(count, step, rows):
 
 
 @kernel
+def table_step(size):
+    """Return how far the tables of two points lie apart: an odd number of cache lines.
+
+    A tile is written to 36 tables at once. The first-level cache keeps all places that are a
+    multiple of 4096 bytes apart in the same 8 lines, and 24 tiles of 128 channels are three times
+    4096 bytes: the 36 would push each other out. From an odd number of lines on no two meet.
+    """
+    return ((size + 15) // 16 | 1) * 16
+
+
+@kernel
 def turn(first, last, w, turned, c, f, c_full):
     """turned[u, v, f, c] = w[2 - u, 2 - v, c, f], zeros behind the last c.
 
@@ -142,10 +153,8 @@ def filters(first, last, w, U, c, f_full, panel):
 def forward(first, last, x, U, bias, y, h, w, c, c_full, oh, ow, f, f_full, top, left, th, tw,
             tiles, block, panel, relu):  # fmt: skip
     """(W2): items are blocks of tiles."""
-    V, M = (
-        np.empty(POINTS * block * c_full, np.float32),
-        np.empty(POINTS * block * f_full, np.float32),
-    )
+    v_step, m_step = table_step(block * c_full), table_step(block * f_full)
+    V, M = np.empty(POINTS * v_step, np.float32), np.empty(POINTS * m_step, np.float32)
     t = np.empty(PATCH * PATCH * LANES, np.float32)
     patch = np.empty(PATCH * PATCH * max(c_full, f_full), np.float32)
     rows, out = np.empty(block + TILE_ROWS, np.int64), np.empty(block + TILE_ROWS, np.int64)
@@ -160,7 +169,7 @@ def forward(first, last, x, U, bias, y, h, w, c, c_full, oh, ow, f, f_full, top,
             i = (g0 + g) // tw - n * th
             j = (g0 + g) % tw
             _input_tile(x, n, i * TILE - top, j * TILE - left, h, w, c, c_full, patch, t, V,
-                        g * c_full, block * c_full)  # fmt: skip
+                        g * c_full, v_step)  # fmt: skip
         for p in range(POINTS):
             for q in range(f_full // panel):
                 u = (p * (f_full // panel) + q) * c * panel
@@ -169,14 +178,14 @@ def forward(first, last, x, U, bias, y, h, w, c, c_full, oh, ow, f, f_full, top,
                     segments[0, 2] = min(CHUNK, c - k)
                     start = ZERO if k == 0 else ACCUMULATE
                     for r in range(0, count, TILE_ROWS):
-                        tile_product(V, rows, r, p * block * c_full, segments, 0, 1, 1, U, u, panel,
-                                     M, out, p * block * f_full + q * panel, panel, start, bias, 0,
+                        tile_product(V, rows, r, p * v_step, segments, 0, 1, 1, U, u, panel,
+                                     M, out, p * m_step + q * panel, panel, start, bias, 0,
                                      0)  # fmt: skip
         for g in range(count):
             n = (g0 + g) // (th * tw)
             i = (g0 + g) // tw - n * th
             j = (g0 + g) % tw
-            _output_tile(M, g * f_full, block * f_full, f_full, t, y, n, i * TILE, j * TILE, oh, ow,
+            _output_tile(M, g * f_full, m_step, f_full, t, y, n, i * TILE, j * TILE, oh, ow,
                          f, patch, bias, relu)  # fmt: skip
 
 
@@ -186,20 +195,22 @@ def transform_both(first, last, x, dy, V, Z, h, w, c, c_full, oh, ow, f, f_full,
     """V and Z of the tiles g0 + first ... g0 + last - 1, into tables of `size` tiles."""
     t = np.empty(PATCH * PATCH * LANES, np.float32)
     patch = np.empty(PATCH * PATCH * max(c_full, f_full), np.float32)
+    v_step, z_step = table_step(size * c_full), table_step(size * f_full)
     for g in range(first, last):
         n = (g0 + g) // (th * tw)
         i = (g0 + g) // tw - n * th
         j = (g0 + g) % tw
         _input_tile(x, n, i * TILE - top, j * TILE - left, h, w, c, c_full, patch, t, V,
-                    g * c_full, size * c_full)  # fmt: skip
+                    g * c_full, v_step)  # fmt: skip
         _upstream_tile(dy, n, i * TILE, j * TILE, oh, ow, f, f_full, patch, t, Z,
-                       g * f_full, size * f_full)  # fmt: skip
+                       g * f_full, z_step)  # fmt: skip
 
 
 @kernel
 def sum_products(first, last, V, Z, dU, du0, c, c_full, f_full, count, size, panel, start):
     """dU[point] (+)= V[point]^T Z[point] over `count` tiles; items are (point, panel) pairs."""
     rows, out = np.empty(c + TILE_ROWS, np.int64), np.empty(c + TILE_ROWS, np.int64)
+    v_step, z_step = table_step(size * c_full), table_step(size * f_full)
     segments = np.empty((1, 3), np.int64)
     _rows_of(c, I(1), rows)
     _rows_of(c, f_full, out)
@@ -212,8 +223,8 @@ def sum_products(first, last, V, Z, dU, du0, c, c_full, f_full, count, size, pan
             segments[0, 2] = min(CHUNK, count - k)
             begin = start if k == 0 else ACCUMULATE
             for r in range(0, c, TILE_ROWS):
-                tile_product(V, rows, r, p * size * c_full, segments, 0, 1, c_full, Z,
-                             p * size * f_full + column, f_full, dU, out,
+                tile_product(V, rows, r, p * v_step, segments, 0, 1, c_full, Z,
+                             p * z_step + column, f_full, dU, out,
                              du0 + p * c * f_full + column, panel, begin, Z, 0, 0)  # fmt: skip
 
 
@@ -222,8 +233,8 @@ def backward_weight_parts(first, last, x, dy, dU, h, w, c, c_full, oh, ow, f, f_
                           tw, tiles, parts, block, panel):  # fmt: skip
     """(W3) without the last step; items are parts of the tiles, each with a dU of its own."""
     V, Z = (
-        np.empty(POINTS * block * c_full, np.float32),
-        np.empty(POINTS * block * f_full, np.float32),
+        np.empty(POINTS * table_step(block * c_full), np.float32),
+        np.empty(POINTS * table_step(block * f_full), np.float32),
     )
     for part in range(first, last):
         g0, end = part * tiles // parts, (part + 1) * tiles // parts
