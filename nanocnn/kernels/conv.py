@@ -15,7 +15,7 @@ from .jit import TILE_ROWS, panel_width
 from .microkernel import ACCUMULATE, ZERO
 from .outer import outer_product
 from .plan import Geometry, backward_input_plan, backward_weight_plan, forward_plan
-from .product import gather_product, pack
+from .product import gather_product, pack, pack_turned
 from .winograd import winograd_backward_input, winograd_backward_weight, winograd_forward
 
 PART_BYTES = 256 << 10  # partial sums of dw that still fit in the second-level cache
@@ -36,13 +36,14 @@ def _out(size, kernel, stride, pad, dilation):
     return (size + pad[0] + pad[1] - dilation * (kernel - 1) - 1) // stride + 1
 
 
-def _packed(w, origin, taps, tap_step, depth, k_step, columns, column_step, group_step, groups):
+def _packed(run, items, w, rows, columns, groups, sizes):
+    """Return w in panels of `rows` rows, `columns` columns a group; their number and width."""
     panel = panel_width(w.itemsize)
     panels = -(-columns // panel)
-    packed = memory.empty((groups * panels * taps * depth * panel,), w.dtype)
-    args = (memory.flat(w), origin, taps, tap_step, depth, k_step, columns, column_step, group_step,
-            panels, panel, packed)  # fmt: skip
-    threads.run(pack, groups * panels, args, packed.nbytes / threads.BYTES_PER_SECOND)
+    packed = memory.empty((groups * panels * rows * panel,), w.dtype)
+    items = items or groups * panels
+    args = (memory.flat(w), *sizes, columns, groups, panels, panel, packed)
+    threads.run(run, items, args, 2 * packed.nbytes / threads.BYTES_PER_SECOND)
     return packed, panels, panel
 
 
@@ -64,7 +65,8 @@ def conv2d_forward(x, w, b, stride, padding, dilation, groups, activation=None):
     ow = _out(x.shape[2], kw, stride[1], padding[1], dilation[1])
     g = geometry(x.shape, w.shape, oh, ow, stride, padding, dilation, groups)
     columns = f // groups
-    packed, panels, panel = _packed(w, 0, kh * kw, depth * f, depth, f, columns, 1, columns, groups)
+    rows = kh * kw * depth
+    packed, panels, panel = _packed(pack, rows, w, rows, columns, groups, (rows,))
     bias, has_bias = _padded_bias(b, groups, columns, panels, panel, x.dtype)
     plan = forward_plan(g, panel, panel, x.itemsize)
     y = memory.empty((g.n, oh, ow, f), x.dtype)
@@ -84,9 +86,8 @@ def conv2d_backward_input(dy, w, x_shape, stride, padding, dilation, groups):
     g = geometry(x_shape, w.shape, *dy.shape[1:3], stride, padding, dilation, groups)
     columns = f // groups
     taps = kh * kw
-    packed, panels, panel = _packed(
-        w, (taps - 1) * depth * f, taps, -depth * f, columns, 1, depth, f, columns, groups
-    )
+    sizes = (taps, columns)
+    packed, panels, panel = _packed(pack_turned, 0, w, taps * columns, depth, groups, sizes)
     plan = backward_input_plan(g, panel, dy.itemsize)
     dx = memory.empty(tuple(x_shape), dy.dtype)
     args = (memory.flat(dy), packed, taps * columns * panel, panel, np.zeros(1, dy.dtype), False,

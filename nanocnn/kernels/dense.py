@@ -113,8 +113,8 @@ def dense_forward(x, w, b, activation=None):
     panels = -(-f // panel)
     if f % panel:  # the last panel would read past the row: pad it with zeros
         columns, b_panel, b_step = memory.empty((panels * d * panel,), x.dtype), d * panel, panel
-        args = (memory.flat(w), 0, 1, 0, d, f, f, 1, 0, panels, panel, columns)
-        threads.run(pack, panels, args, columns.nbytes / threads.BYTES_PER_SECOND)
+        args = (memory.flat(w), d, f, 1, panels, panel, columns)
+        threads.run(pack, d, args, columns.nbytes / threads.BYTES_PER_SECOND)
     else:
         columns, b_panel, b_step = memory.flat(w), panel, f
     bias = np.zeros(panels * panel, x.dtype)

@@ -16,15 +16,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from .copies import make_copy
-from .jit import TILE_ROWS, U, kernel, panel_width
+from .copies import copy_panel, make_copy
+from .jit import TILE_ROWS, U, kernel
 from .microkernel import ACCUMULATE, tile_product
 
 PANELS_THAT_PAY = 4  # with as many panels, a copy of x's rows costs less than it saves
 TILES = 4  # of rows that are copied in one go, so that whole cache lines are read
 copy_rows = make_copy(TILE_ROWS)
-copy_panel4 = make_copy(panel_width(4))
-copy_panel8 = make_copy(panel_width(8))
 
 
 @kernel
@@ -37,10 +35,7 @@ def _pack_panels(B, places, b0, count, length, step, columns, panel, packed):
         b = b0 + places[s]
         for _ in range(length):
             for q in range(whole):
-                if B.itemsize == 4:
-                    copy_panel4(B, b + q * panel, packed, to + q * size)
-                else:
-                    copy_panel8(B, b + q * panel, packed, to + q * size)
+                copy_panel(B, b + q * panel, packed, to + q * size)
             for l in range(whole * panel, columns):  # what follows never reaches the result
                 packed[U(to + whole * (size - panel) + l)] = B[U(b + l)]
             b += step

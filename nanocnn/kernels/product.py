@@ -11,30 +11,50 @@ import math
 
 import numpy as np
 
+from .copies import copy_panel
 from .elementwise import RELU, SIGMOID, sigmoid
 from .jit import TILE_ROWS, U, kernel
 from .microkernel import ACCUMULATE, BIAS, ZERO, tile_product
 
 
 @kernel
-def pack(first, last, w, origin, taps, tap_step, depth, k_step, columns, column_step, group_step,
-         panels, panel, packed):  # fmt: skip
-    """packed[q, t, k, l] = w[origin + group + t*tap_step + k*k_step + column*column_step].
+def pack(first, last, w, rows, columns, groups, panels, panel, packed):
+    """packed[panel, r, l] = w[r, column]; items are the rows r, each a tap and an input channel.
 
-    Items are the panels q; `panels` of them belong to one group; columns are counted in a group.
+    A group has `columns` columns in `panels` panels.
     """
-    size = taps * depth * panel
+    for r in range(first, last):
+        for q in range(groups * panels):
+            group = q // panels
+            column = (q - group * panels) * panel
+            a = (r * groups + group) * columns + column
+            b = (q * rows + r) * panel
+            there = min(panel, columns - column)
+            if there == panel:
+                copy_panel(w, a, packed, b)
+            else:
+                for l in range(there):
+                    packed[U(b + l)] = w[U(a + l)]
+                for l in range(there, panel):
+                    packed[U(b + l)] = 0
+
+
+@kernel
+def pack_turned(first, last, w, taps, depth, columns, groups, panels, panel, packed):
+    """packed[panel, t, k, l] = w[taps - 1 - t, column, k]: inputs and outputs exchanged.
+
+    Items are the panels. The last axis of w has `depth` numbers k for each group.
+    """
     for q in range(first, last):
         group = q // panels
         column = (q - group * panels) * panel
         there = min(panel, columns - column)
-        source = origin + group * group_step + column * column_step
         for t in range(taps):
+            start = ((taps - 1 - t) * columns + column) * groups * depth + group * depth
             for k in range(depth):
-                a = source + t * tap_step + k * k_step
-                b = q * size + (t * depth + k) * panel
+                a, b = start + k, ((q * taps + t) * depth + k) * panel
                 for l in range(there):
-                    packed[U(b + l)] = w[U(a + l * column_step)]
+                    packed[U(b + l)] = w[U(a + l * groups * depth)]
                 for l in range(there, panel):
                     packed[U(b + l)] = 0
 
