@@ -16,6 +16,7 @@ from .microkernel import ACCUMULATE, ZERO
 from .outer import outer_product
 from .plan import Geometry, backward_input_plan, backward_weight_plan, forward_plan
 from .product import gather_product, pack, pack_turned
+from .thin import thin_backward_input, thin_pays
 from .winograd import winograd_backward_input, winograd_backward_weight, winograd_forward
 
 PART_BYTES = 256 << 10  # partial sums of dw that still fit in the second-level cache
@@ -83,6 +84,8 @@ def conv2d_backward_input(dy, w, x_shape, stride, padding, dilation, groups):
     kh, kw, depth, f = w.shape
     if winograd_pays("input", dy.dtype, tuple(x_shape), w.shape, stride, padding, dilation, groups):
         return winograd_backward_input(dy, w, x_shape, padding)
+    if thin_pays(w.shape, groups):
+        return thin_backward_input(dy, w, x_shape, stride, padding, dilation)
     g = geometry(x_shape, w.shape, *dy.shape[1:3], stride, padding, dilation, groups)
     columns = f // groups
     taps = kh * kw
