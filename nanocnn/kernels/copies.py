@@ -10,7 +10,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .jit import JIT, kernel, panel_width
+from .jit import JIT
 
 
 def _make_twin(count):
@@ -46,15 +46,3 @@ def _make_intrinsic(count):
 def make_copy(count):
     """Return `copy(source, a, target, b)`: target[b : b + count] = source[a : a + count]."""
     return (_make_intrinsic if JIT else _make_twin)(count)
-
-
-_copy_panel4, _copy_panel8 = make_copy(panel_width(4)), make_copy(panel_width(8))
-
-
-@kernel
-def copy_panel(source, a, target, b):
-    """Copy the columns of one panel: target[b:] = source[a : a + panel_width]."""
-    if source.itemsize == 4:
-        _copy_panel4(source, a, target, b)
-    else:
-        _copy_panel8(source, a, target, b)

@@ -11,10 +11,21 @@ import math
 
 import numpy as np
 
-from .copies import copy_panel
+from .copies import make_copy
 from .elementwise import RELU, SIGMOID, sigmoid
-from .jit import TILE_ROWS, U, kernel
+from .jit import TILE_ROWS, U, kernel, panel_width
 from .microkernel import ACCUMULATE, BIAS, ZERO, tile_product
+
+_copy_panel4, _copy_panel8 = make_copy(panel_width(4)), make_copy(panel_width(8))
+
+
+@kernel
+def copy_panel(source, a, target, b):
+    """Copy the columns of one panel: target[b:] = source[a : a + panel_width]."""
+    if source.itemsize == 4:
+        _copy_panel4(source, a, target, b)
+    else:
+        _copy_panel8(source, a, target, b)
 
 
 @kernel

@@ -43,11 +43,19 @@ class _Job:
             except BaseException as error:
                 self._error = error
             finally:
+                self._forget()
                 self._running.release()
+
+    def _forget(self) -> None:
+        """Let go of the arrays now, not when the worker next comes round: they wait for reuse."""
+        del self._work
 
     def cancel(self) -> bool:
         """Take the job back; False where a worker has begun it."""
-        return self._claimed.acquire(blocking=False)
+        mine = self._claimed.acquire(blocking=False)
+        if mine:
+            self._forget()
+        return mine
 
     def done(self) -> bool:
         return not self._running.locked()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -274,3 +275,22 @@ print("child left with", os.waitstatus_to_exitcode(status))
 def test_a_forked_child_gets_a_new_pool(fresh_python: Callable[..., object]) -> None:
     done = fresh_python(FORK)
     assert done.stdout == "child left with 0\n", done.stderr
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_job_that_is_over_holds_nothing(begun: bool) -> None:
+    class Big:
+        pass
+
+    big = Big()
+    alive = weakref.ref(big)
+    job = threads._Job(lambda big=big: None)  # type: ignore[misc]
+    del big
+    assert alive() is not None
+    if begun:
+        job.run()
+        assert not job.cancel()
+    else:
+        assert job.cancel()
+        job.run()
+    assert alive() is None
