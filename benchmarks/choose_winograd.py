@@ -3,7 +3,7 @@
     python benchmarks/choose_winograd.py             print the table, and what it would change
     python benchmarks/choose_winograd.py --write     and write nanocnn/kernels/winograd_table.py
 
-Both run in turns, on as many images (at most 32) as make about 2 GFLOP. The errors of both are
+Both run in turns, on as many images (at most 32) as make about 8 GFLOP. The errors of both are
 measured against float64 and printed beside the times. The table is made on one machine and serves
 all: its bits must be the same everywhere.
 """
@@ -57,7 +57,7 @@ def shapes() -> list[tuple[int, int, int, int]]:
             if c * size > 8192 or (c == 16 and size == 4):
                 continue
             one = 2.0 * size**2 * 9 * c * f
-            found.append((int(max(1, min(32, 2e9 // one))), c, f, size))
+            found.append((int(max(1, min(32, 8e9 // one))), c, f, size))
     return found
 
 
