@@ -20,7 +20,7 @@ from .thin import thin_backward_input, thin_pays
 from .winograd import winograd_backward_input, winograd_backward_weight, winograd_forward
 
 PART_BYTES = 256 << 10  # partial sums of dw that still fit in the second-level cache
-PARTS = 16
+PARTS, LEAST_PARTS, ALL_PARTS_BYTES = 16, 8, 128 << 10  # small dw: many parts, for many threads
 MIN_ITEMS = 8
 PANELS = 8  # of dy in a work item: 256 pixels of them lie in the second-level cache
 BLOCK_BYTES = 16 << 10  # of dy that stays in the first-level cache
@@ -123,8 +123,11 @@ def _backward_weight(dy, x, w_shape, stride, padding, dilation, groups, need_db)
     panels = -(-columns // panel)
     size = kh * kw * depth * f
     # Shared out by parts of the sum where their partial results are small, else by panels and rows.
+    dw_bytes = size * x.itemsize
     parts, panel_items, row_items = PARTS, 1, 1
-    if size * x.itemsize > PART_BYTES:
+    if dw_bytes * PARTS > ALL_PARTS_BYTES:
+        parts = max(LEAST_PARTS, ALL_PARTS_BYTES // dw_bytes)
+    if dw_bytes > PART_BYTES:
         parts, panel_items = 1, -(-groups * panels // PANELS)
         row_items = -(-MIN_ITEMS // panel_items)
     plan = backward_weight_plan(g, TILE_ROWS, row_items)
