@@ -20,7 +20,8 @@ from .jit import JIT
 INLINE_SECONDS = 6e-5
 FLOPS_PER_SECOND = 5e10  # a cautious guess for one core; it decides only whether threads are used
 BYTES_PER_SECOND = 5e9
-_PIECES_PER_THREAD = 4  # so that a thread that was held up does not hold up all
+_PIECES_PER_THREAD = 4  # so that a thread that was held up does not hold up all ...
+_SHORT_SECONDS, _SHORT_PIECES = 2e-3, 2  # ... but a piece costs some microseconds, too
 _CGROUP_FILES = (  # quota and period: in one file in version 2, in two in version 1
     ("/sys/fs/cgroup/cpu.max",),
     ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
@@ -180,7 +181,8 @@ def run(kernel: Callable[..., None], n_items: int, args: tuple, seconds: float) 
         if n_items:
             kernel(0, n_items, *args)
         return
-    pieces = min(n_items, threads * _PIECES_PER_THREAD)
+    each = _SHORT_PIECES if seconds < _SHORT_SECONDS else _PIECES_PER_THREAD
+    pieces = min(n_items, threads * each)
     ticket = count()  # next() on it is atomic
 
     def work() -> None:
