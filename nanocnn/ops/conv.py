@@ -152,7 +152,7 @@ def conv2d_backward(
     check_shape("conv2d backward", "dy", dy, cache.y_shape)
     level = rung()
     need_db = need_dw and cache.has_bias
-    at_once = need_db and cache.activation is None and current_backend() == "numba"
+    at_once = need_db and current_backend() == "numba"  # db is summed where dw reads dz
     dz, db = backward_through_activation(
         level, "conv2d_backward_bias", dy, cache.y, cache.activation, need_db and not at_once
     )
