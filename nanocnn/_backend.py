@@ -8,7 +8,6 @@ equation), in `nanocnn.vectorized` (plain NumPy) and in `nanocnn.kernels` (Numba
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -64,5 +63,5 @@ def current_backend() -> str:
 
 def rung() -> ModuleType:
     """Return the module whose functions the operations call now."""
-    name = _MODULES[_current.get()]
-    return sys.modules.get(name) or importlib.import_module(name)
+    # Not from sys.modules: there a module stands while another thread is still importing it.
+    return importlib.import_module(_MODULES[_current.get()])
