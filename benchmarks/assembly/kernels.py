@@ -17,8 +17,8 @@ from nanocnn import config, kernels
 from nanocnn.kernels import threads, winograd
 
 Signature = tuple[Any, ...]
-WINDOW = ((2, 2), (2, 2), ((0, 0), (0, 0)))
 PADDING = ((1, 1), (1, 1))
+APART, OVERLAPPING = ((2, 2), (2, 2), ((0, 0), (0, 0))), ((3, 3), (2, 2), PADDING)
 GEOMETRY = ((1, 1), PADDING, (1, 1), 1)
 
 
@@ -61,16 +61,19 @@ def calls(dtype: np.dtype[Any]) -> Iterator[tuple[Callable[..., Any], tuple[Any,
         yield kernels.conv2d_backward_weight, (y, x, w.shape, *GEOMETRY)
     rows = array(4, 6)
     yield kernels.dense_forward, (rows, array(6, 3), array(3))
+    yield kernels.dense_forward, (array(4, 4096), array(4096, 8), array(8))  # in parts
+    yield kernels.dense_backward_input, (array(4, 3), array(6, 3))
     if dtype == np.float32:
         yield winograd.winograd_forward, (x, w, b, PADDING)
         yield winograd.winograd_backward_input, (y, w, x.shape, PADDING)
         yield winograd.winograd_backward_weight, (y, x, PADDING)  # many tiles: in parts
         yield winograd.winograd_backward_weight, (y[:, :8, :8], x[:, :8, :8], PADDING)
     half = array(1, 64, 64, 8)
-    yield kernels.max_pool2d_forward, (x, *WINDOW)
-    yield kernels.max_pool2d_backward, (half, half.astype(np.uint8), x.shape, *WINDOW)
-    yield kernels.average_pool2d_forward, (x, *WINDOW)
-    yield kernels.average_pool2d_backward, (half, x.shape, *WINDOW)
+    for window in (APART, OVERLAPPING):
+        yield kernels.max_pool2d_forward, (x, *window)
+        yield kernels.max_pool2d_backward, (half, half.astype(np.uint8), x.shape, *window)
+        yield kernels.average_pool2d_forward, (x, *window)
+        yield kernels.average_pool2d_backward, (half, x.shape, *window)
     for name in ("relu", "sigmoid", "tanh", "gelu"):
         yield getattr(kernels, f"{name}_forward"), (x,)
         yield getattr(kernels, f"{name}_backward"), (x, x)

@@ -1,13 +1,18 @@
 """The innermost loops of a kernel as rows of a table: what each is for, its place, its counts.
 
-LLVM's names of blocks tell what a loop is: `tile_k` is the micro-kernel's, `vector.body` one that
-LLVM vectorized, `B110` Numba's own, at byte 110 of the Python function's code. Left out are the
-rests of vectorized and unrolled loops, and loops without floating point, which fill tables.
+LLVM's names of blocks tell what a loop is: `tile_k` is the micro-kernel's, `tap` one that pooling
+emits, `vector.body` one that LLVM vectorized, `B110` Numba's own, at byte 110 of the Python
+function's code. Left out are the rests of vectorized and unrolled loops, those by hand included,
+`for f in range(whole, c)`, and loops without floating point, which fill tables; but pooling's may
+move floating point as if it were whole numbers.
 """
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
+import textwrap
 from collections import deque
 from collections.abc import Iterator
 from importlib import import_module
@@ -19,6 +24,7 @@ from .listing import Function, Loop, innermost_loops, read_functions
 
 MICRO_KERNEL, VECTOR, CALLS, SCALAR = "micro-kernel", "vector", "calls", "scalar"
 SHIFT = 2  # Numba counts bytes of code from here
+EMITTED = ("tile_k", "tap")  # blocks of the kernels' own intrinsics
 
 
 class Row(NamedTuple):
@@ -90,16 +96,16 @@ def _place(function: Function, loop: Loop, headers: set[int]) -> int | None:
     """Return a loop's place in the bytecode; a block that is not Numba's has none.
 
     For a vectorized loop take that of its rest, which is the nearest innermost loop of Numba's
-    behind it; for the micro-kernel that of the nearest block, in the loop around it.
+    behind it; for one of `EMITTED` that of the nearest block, in the loop around it.
     """
     blocks = function.blocks
     name = blocks[loop.header].name
-    if not name.startswith(("tile_k", "v")):
+    if not name.startswith((*EMITTED, "v")):
         return _offset(name)
     seen, todo = set(loop.blocks), deque(loop.blocks)
     while todo:
         k = todo.popleft()
-        if blocks[k].name.startswith("B") and (k in headers or name.startswith("tile_k")):
+        if blocks[k].name.startswith("B") and (k in headers or name.startswith(EMITTED)):
             return _offset(blocks[k].name)
         new = [after for after in blocks[k].after if after not in seen]
         seen |= set(new)
@@ -117,19 +123,32 @@ def source_line(function: Any, offset: int | None) -> int:
     return found
 
 
+def lines_of_rests(function: Any) -> set[int]:
+    """Return the lines of the loops `for ... in range(whole, ...)`: what fills no vector."""
+    text, start = inspect.getsourcelines(function)
+    found = set()
+    for node in ast.walk(ast.parse(textwrap.dedent("".join(text)))):
+        if isinstance(node, ast.For) and ast.unparse(node.iter).startswith("range(whole, "):
+            found |= set(range(start + node.lineno - 1, start + (node.end_lineno or 0)))
+    return found
+
+
 def rows_of(code: Code, dtype: str) -> list[Row]:
     """Return the rows of one kernel, those of the kernels that it calls included."""
     marked, found = loops_marked_vectorized(code.ir), []
     for function, module, name in kernel_functions(code):
         python = getattr(import_module(module), name).py_func
-        loops = innermost_loops(function.blocks)
+        loops, rests = innermost_loops(function.blocks), lines_of_rests(python)
         headers = {loop.header for loop in loops}
         for loop in loops:
             block = function.blocks[loop.header].name
             counts = count(function, loop, code.processor)
-            if _is_rest(block, marked) or not counts.numeric:
+            numeric = counts.numeric or block.startswith(EMITTED)
+            if _is_rest(block, marked) or not numeric:
                 continue
             line = source_line(python, _place(function, loop, headers))
+            if line in rests and not counts.bits:
+                continue
             kernel = f"{module.rsplit('.', 1)[1]}.{name}"
             text = annotated(function, loop, code.processor)
             found.append(Row(kernel, dtype, _role(block, counts), line, block, counts, text))

@@ -16,7 +16,7 @@ _VECTOR = re.compile(r"%([xyz])mm\d+")
 _FMA = re.compile(r"^vfn?m(add|sub|addsub|subadd)\d+p[sd]$")
 # What only code on whole vectors has; shuffles, logic and conversions are in scalar code, too.
 _MATH = re.compile(
-    r"^v?((fn?m)?(add|sub|mul|div|sqrt|min|max)\w*p[sd]$|p(add|sub|mul|min|max|cmp))"
+    r"^v?((fn?m)?(add|sub|mul|div|sqrt|min|max|cmp)\w*p[sd]$|p(add|sub|mul|min|max|cmp))"
 )
 _FLOAT = re.compile(r"^(?!v?(blend|perm|x?or|andn?|shuf|unpck|insert|extract))\w*[sp][sd]$")
 _INDEX = re.compile(r"^v?p(add|sub|mul\w*|max\w|min\w|cmp\w+)q$")

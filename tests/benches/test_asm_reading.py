@@ -7,7 +7,7 @@ import pytest
 from benchmarks.assembly import aarch64, x86
 from benchmarks.assembly.counts import Counts, Processor, count
 from benchmarks.assembly.listing import Function, innermost_loops, read_functions
-from benchmarks.assembly.rows import loops_marked_vectorized, parts_of
+from benchmarks.assembly.rows import lines_of_rests, loops_marked_vectorized, parts_of
 
 
 def read(body: str, processor: Processor = x86) -> Function:
@@ -113,6 +113,8 @@ def test_spills_are_found(first: str, instruction: str, spills: int) -> None:
         ("vcvtps2pd\t(%rax), %ymm1", ("vector", 1, 0, 0, 0)),
         ("vaddpd\t(%rax), %ymm1, %ymm2", ("vector", 1, 0, 0, 256)),
         ("vandps\t(%rax), %xmm1, %xmm2", ("vector", 1, 0, 0, 0)),  # scalar code does it as well
+        ("vcmpnleps\t%ymm1, %ymm2, %ymm3", ("vector", 0, 0, 0, 256)),
+        ("vcmpnless\t%xmm1, %xmm2, %xmm3", ("scalar", 0, 0, 0, 0)),
         ("vcvtsi2sd\t%rax, %xmm1, %xmm2", ("scalar", 0, 0, 0, 0)),
         ("vcvttss2si\t%xmm1, %eax", ("scalar", 0, 0, 0, 0)),
         ("vpextrq\t$1, %xmm1, %rax", ("scalar", 0, 0, 0, 0)),
@@ -185,3 +187,18 @@ def test_what_llvm_says_of_loops() -> None:
     assert {"vector.body", "B110.us"} <= loops_marked_vectorized(ir)
     assert "B200" not in loops_marked_vectorized(ir)
     assert parts_of("_ZN7nanocnn4pool4_maxB2v9E") == ["nanocnn", "pool", "_max"]
+
+
+def sums(x: list[float], whole: int) -> float:
+    total = 0.0
+    for k in range(0, whole, 8):
+        total += sum(x[k : k + 8])
+    for k in range(whole, len(x)):
+        for _ in range(1):
+            total += x[k]
+    return total
+
+
+def test_the_rest_of_a_loop_over_vectors_is_found_by_its_range() -> None:
+    first = sums.__code__.co_firstlineno
+    assert lines_of_rests(sums) == {first + 4, first + 5, first + 6}
