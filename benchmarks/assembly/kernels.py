@@ -59,6 +59,8 @@ def calls(dtype: np.dtype[Any]) -> Iterator[tuple[Callable[..., Any], tuple[Any,
         yield kernels.conv2d_forward, (x, w, b, *GEOMETRY, "relu")
         yield kernels.conv2d_backward_input, (y, w, x.shape, *GEOMETRY)
         yield kernels.conv2d_backward_weight, (y, x, w.shape, *GEOMETRY)
+        thin = array(1, 128, 128, 3)  # few channels: a kernel of its own
+        yield kernels.conv2d_backward_input, (y, array(3, 3, 3, 16), thin.shape, *GEOMETRY)
     rows = array(4, 6)
     yield kernels.dense_forward, (rows, array(6, 3), array(3))
     yield kernels.dense_forward, (array(4, 4096), array(4096, 8), array(8))  # in parts

@@ -34,6 +34,7 @@ MICRO_KERNELS = {  # the kernels that are run, and those called by them that hol
     "gather_product": "gather_product",
     "outer_product": "_block_product",
     "_few_gradients": "_few_gradients",
+    "_thin_gradient": "_products",
     "forward": "forward",
     "sum_products": "sum_products",
 }
