@@ -96,6 +96,7 @@ def conv(
             "conv2d_forward": (x, w, normal(f, salt=3), *geometry),
             "conv2d_backward_input": (dy, w, x_shape, *geometry),
             "conv2d_backward_weight": (dy, x, w_shape, *geometry),
+            "conv2d_backward_weight_and_bias": (dy, x, w_shape, *geometry),
         }[function]
 
     flops = 2.0 * math.prod(y_shape) * math.prod(w_shape[:3])

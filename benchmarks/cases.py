@@ -87,10 +87,21 @@ def _fused(rung: ModuleType, dy: Any, y: Any, activation: str) -> tuple[Any, Any
     return dz, rung.conv2d_backward_bias(dz)
 
 
+def _weight_and_bias(rung: ModuleType, dy: Any, *args: Any) -> tuple[Any, Any]:
+    return rung.conv2d_backward_weight(dy, *args), rung.conv2d_backward_bias(dy)
+
+
+# What the compiled rung does in one pass, in two passes, as `nanocnn.ops` does it elsewhere.
+IN_TWO_PASSES = {
+    "fused_backward": _fused,
+    "conv2d_backward_weight_and_bias": _weight_and_bias,
+}
+
+
 def function_of(rung: ModuleType, name: str) -> Any:
     """Return the rung's function of that name, or None where it has none."""
-    if name == "fused_backward" and not hasattr(rung, name):
-        return partial(_fused, rung)  # two passes, as `nanocnn.ops` does it there
+    if name in IN_TWO_PASSES and not hasattr(rung, name):
+        return partial(IN_TWO_PASSES[name], rung)
     return getattr(rung, name, None)
 
 

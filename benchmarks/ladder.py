@@ -57,7 +57,7 @@ def ladder_cases(smoke: bool = False) -> list[Case]:
     """
     found = []
     for level in (SMALL,) if smoke else (SMALL, MEDIUM, LARGE):
-        for which in ("forward", "backward_input", "backward_weight"):
+        for which in ("forward", "backward_input", "backward_weight", "backward_weight_and_bias"):
             found.append(calls.conv(f"conv2d_{which}", *CONVS[level], direct=True))
             if level == LARGE:
                 found.append(calls.conv(f"conv2d_{which}", *CONVS[level]))

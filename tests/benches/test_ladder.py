@@ -98,7 +98,12 @@ def test_sizes_grow_and_convolutions_are_chosen_at_the_largest() -> None:
     ] == [*CONVOLUTIONS]
 
 
-CONVOLUTIONS = ("conv2d_forward", "conv2d_backward_input", "conv2d_backward_weight")
+CONVOLUTIONS = (
+    "conv2d_forward",
+    "conv2d_backward_input",
+    "conv2d_backward_weight",
+    "conv2d_backward_weight_and_bias",
+)
 
 
 @pytest.mark.parametrize(
