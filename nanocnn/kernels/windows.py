@@ -18,7 +18,7 @@ from numba.extending import intrinsic
 
 from .jit import JIT, VECTOR_BYTES
 
-I64 = ir.IntType(64)
+LONG = ir.IntType(64)
 
 
 def lanes(itemsize):
@@ -95,12 +95,12 @@ class _Emit:
         )
         b.branch(head)
         b.position_at_end(head)
-        t, values = b.phi(I64), [b.phi(v.type) for v in start]
+        t, values = b.phi(LONG), [b.phi(v.type) for v in start]
         b.cbranch(b.icmp_signed("<", t, count), inside, done)
         b.position_at_end(inside)
-        new, after = body(t, values), b.add(t, I64(1))
+        new, after = body(t, values), b.add(t, LONG(1))
         for phi, before, then in zip(
-            [t, *values], [I64(first), *start], [after, *new], strict=True
+            [t, *values], [LONG(first), *start], [after, *new], strict=True
         ):
             phi.add_incoming(before, entry)
             phi.add_incoming(then, b.block)
@@ -117,7 +117,7 @@ def _make_intrinsic(vectors):
         i32 = ir.IntType(32)
 
         def load(k, place):
-            return e.load(0, b.add(b.add(args[1], place), I64(k * e.lanes)))
+            return e.load(0, b.add(b.add(args[1], place), LONG(k * e.lanes)))
 
         def tap(t, values):
             place, number, new = e.one(2, t), e.splat(b.trunc(e.one(3, t), i32)), []
@@ -129,13 +129,13 @@ def _make_intrinsic(vectors):
                 new += [b.select(wins, value, best), b.select(wins, number, won_by)]
             return new
 
-        place, number = e.one(2, I64(0)), e.splat(b.trunc(e.one(3, I64(0)), i32))
+        place, number = e.one(2, LONG(0)), e.splat(b.trunc(e.one(3, LONG(0)), i32))
         start = [v for k in range(vectors) for v in (load(k, place), number)]
         values = e.loop(1, args[4], start, tap)
         narrow = e.vector(context.get_data_type(signature.args[6].dtype))
         for k in range(vectors):
             best, won_by = values[2 * k : 2 * k + 2]
-            o = b.add(args[7], I64(k * e.lanes))
+            o = b.add(args[7], LONG(k * e.lanes))
             e.store(best, 5, o)
             e.store(won_by if narrow == won_by.type else b.trunc(won_by, narrow), 6, o)
         return context.get_dummy_value()
