@@ -7,27 +7,45 @@ import math
 import numpy as np
 
 from . import memory, threads
-from .jit import U, kernel
+from .exponential import ONE, exp, sigmoid, tanh
+from .jit import U, exact, kernel
+from .microkernel import multiply_add
 
 NONE, RELU, SIGMOID, TANH, LEAKY_RELU, GELU = range(6)  # the first four are fused into `product`
 ACTIVATIONS = {None: NONE, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH}
 BLOCK = 1 << 14  # elements of a work item
 SUM_PARTS = 32  # fixed, so that the order of the additions does not depend on the threads
-GELU_SCALE = math.sqrt(2 / math.pi)
-GELU_CUBIC = 0.044715
+GELU_SCALE = 2 * math.sqrt(2 / math.pi)  # of 2h = x (scale + cubic x^2), h being that of (A9)
+GELU_CUBIC = 0.044715 * GELU_SCALE
+GELU_MOST = 1600  # x^2 where sigmoid(2h) has become 0 or 1, in float64 as well
 
 
-@kernel
-def sigmoid(v):
-    """Return 1 / (1 + exp(-v)) from exp(-|v|), which cannot overflow."""
-    e = math.exp(-abs(v))
-    rest = 1 / (1 + e)
-    return rest if v >= 0 else e * rest
+@exact
+def gelu(v, scale, cubic):
+    """Return (A9) as v sigmoid(2h): 1 + tanh(h) = 2 sigmoid(2h), which does not cancel."""
+    return v * sigmoid(v * multiply_add(cubic, v * v, scale))
+
+
+@exact
+def gelu_slope(v, scale, cubic, three_cubic, most):
+    """Return the slope in (A10) as s + v s (1 - s) (2h)', with s = sigmoid(2h).
+
+    From v^2 = `most` on, s is 0 or 1, and must not meet an infinity.
+    """
+    v2 = v * v
+    v2 = most if v2 > most else v2
+    h2 = v * multiply_add(cubic, v2, scale)
+    e = exp(-abs(h2))
+    large = ONE / (ONE + e)
+    small = e * large
+    inner = multiply_add(three_cubic, v2, scale)
+    return multiply_add(v * (small * large), inner, large if h2 >= 0 else small)
 
 
 @kernel
 def _activate(first, last, x, y, which, slope):
     """y = activation(x), blocks of elements; `slope` is leaky relu's."""
+    scale, cubic = x.dtype.type(GELU_SCALE), x.dtype.type(GELU_CUBIC)
     for e in range(first * BLOCK, min(last * BLOCK, x.size)):
         v = x[U(e)]
         if which == RELU:
@@ -37,15 +55,28 @@ def _activate(first, last, x, y, which, slope):
         elif which == SIGMOID:
             y[U(e)] = sigmoid(v)
         elif which == TANH:
-            y[U(e)] = math.tanh(v)
+            y[U(e)] = tanh(v)
         else:
-            y[U(e)] = 0.5 * v * (1 + math.tanh(GELU_SCALE * (v + GELU_CUBIC * v * v * v)))
+            y[U(e)] = gelu(v, scale, cubic)
+
+
+@kernel
+def squash(y, first, count, which):
+    """Apply sigmoid or tanh to a few numbers, in place."""
+    if which == SIGMOID:
+        for e in range(first, first + count):
+            y[U(e)] = sigmoid(y[U(e)])
+    else:
+        for e in range(first, first + count):
+            y[U(e)] = tanh(y[U(e)])
 
 
 @kernel
 def _slopes(first, last, dy, v, dx, which, slope):
     """dx = dy * activation', from v: the output y, or for leaky relu and gelu the input x."""
     zero = dy.dtype.type(0)
+    scale, cubic = dy.dtype.type(GELU_SCALE), dy.dtype.type(GELU_CUBIC)
+    three_cubic, most = dy.dtype.type(3 * GELU_CUBIC), dy.dtype.type(GELU_MOST)
     for e in range(first * BLOCK, min(last * BLOCK, dy.size)):
         s = v[U(e)]
         if which == RELU:
@@ -57,9 +88,7 @@ def _slopes(first, last, dy, v, dx, which, slope):
         elif which == TANH:
             dx[U(e)] = dy[U(e)] * (1 - s * s)
         else:
-            t = math.tanh(GELU_SCALE * (s + GELU_CUBIC * s * s * s))
-            inner = GELU_SCALE * (1 + 3 * GELU_CUBIC * s * s)
-            dx[U(e)] = dy[U(e)] * (0.5 * (1 + t) + 0.5 * s * (1 - t * t) * inner)
+            dx[U(e)] = dy[U(e)] * gelu_slope(s, scale, cubic, three_cubic, most)
 
 
 @kernel

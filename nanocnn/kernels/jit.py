@@ -125,11 +125,17 @@ def _silent(function):
     return call
 
 
-def kernel(function):
+def exact(function):
+    """Compile a small function into the kernels that call it, every operation as it is written."""
+    return kernel(function, fastmath=False, forceinline=True)
+
+
+def kernel(function, fastmath=FASTMATH, forceinline=False):
     """Compile `function` to machine code that runs without the interpreter lock, and cache it."""
     if not JIT:
         return _silent(function)
-    options = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy", "boundscheck": False}
+    options = {"nogil": True, "fastmath": fastmath, "error_model": "numpy", "boundscheck": False,
+               "forceinline": forceinline}  # fmt: skip
     if CACHE_FOLDER is None:
         return njit(**options)(function)
     with _lock:  # Numba reads the folder from a global when the dispatcher is made

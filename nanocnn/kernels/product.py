@@ -7,12 +7,10 @@ columns lie behind each other, zeros where columns are missing.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from .copies import make_copy
-from .elementwise import RELU, SIGMOID, sigmoid
+from .elementwise import RELU, squash
 from .jit import TILE_ROWS, U, kernel, panel_width
 from .microkernel import ACCUMULATE, BIAS, ZERO, tile_product
 
@@ -123,8 +121,4 @@ def gather_product(first, last, A, B, b_panel, b_step, bias, has_bias, C, rectan
                                  start, bias, q * panel, relu * is_last)  # fmt: skip
             if activation > RELU:
                 for p in range(count):
-                    for f in range(out[p] + c0, out[p] + c0 + there):
-                        if activation == SIGMOID:
-                            C[f] = sigmoid(C[f])
-                        else:
-                            C[f] = math.tanh(C[f])
+                    squash(C, out[p] + c0, there, activation)

@@ -10,6 +10,7 @@ from vectorized.cases import check, quick, sources
 
 from nanocnn import kernels, reference, vectorized
 from nanocnn.kernels import elementwise
+from tests.sizes import sized
 
 from .cases import Source, untouched
 
@@ -174,3 +175,13 @@ def test_flatten_of_an_empty_batch() -> None:
     y = kernels.flatten_forward(np.ones((0, 3, 2, 5), np.float32))
     assert y.shape == (0, 30)
     assert kernels.flatten_backward(y, (0, 3, 2, 5)).shape == (0, 3, 2, 5)
+
+
+@pytest.mark.parametrize("k", [1, 2, 63, 64, 65, 300])
+def test_softmax_of_many_rows_and_of_each_alone(k: int) -> None:
+    """Short rows are taken together, long ones by themselves: neither changes a bit."""
+    x = 3 * Source(1, np.float32, "C").normal(sized(2000, 600) // k + 3, k)
+    y = kernels.softmax_forward(x)
+    check(y, vectorized.softmax_forward(x), 8)
+    for row in range(0, len(x), sized(7, 100)):
+        np.testing.assert_array_equal(kernels.softmax_forward(x[row : row + 1])[0], y[row])
