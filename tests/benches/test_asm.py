@@ -115,27 +115,46 @@ def test_a_tile_too_large_for_the_registers_is_found(monkeypatch: pytest.MonkeyP
         assert counts.spills > 8
 
 
-# Not here is what is not vectorized today: gelu, sigmoid, tanh and softmax's forward pass call
-# libm, and the other activations share their kernels.
 VECTORIZED = [
     "adam_update", "rmsprop_update", "sgd_update", "fused_backward",
     "conv2d_backward_bias", "softmax_backward", "average_pool2d_forward",
     "average_pool2d_backward", "max_pool2d_forward", "max_pool2d_backward",
+]  # fmt: skip
+# In float64 these call libm: sigmoid, tanh and gelu, and the activations that share their kernels.
+VECTORIZED_FLOAT32 = [
+    "relu_forward", "relu_backward", "leaky_relu_forward", "leaky_relu_backward", "sigmoid_forward",
+    "sigmoid_backward", "tanh_forward", "tanh_backward", "gelu_forward", "gelu_backward",
+    "softmax_forward",
 ]  # fmt: skip
 if processor_for(HOST) is x86:  # NEON has no product of 64-bit lanes, which dropout needs
     VECTORIZED += ["dropout_forward"]
 
 
 @pytest.mark.compiled
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("operation", VECTORIZED)
-def test_loops_over_memory_fill_vectors(operation: str, dtype: str) -> None:
+@pytest.mark.parametrize(
+    ("dtype", "operation"),
+    [(d, o) for d in DTYPES for o in VECTORIZED] + [("float32", o) for o in VECTORIZED_FLOAT32],
+)
+def test_loops_over_memory_fill_vectors(dtype: str, operation: str) -> None:
     kernels = used(dtype, [operation])
     assert len(kernels) == (2 if operation.endswith("pool2d_backward") else 1)  # apart, overlapping
     for kernel, types in kernels:
         loops = rows_of(compiled(kernel, types), dtype)
         assert loops
         assert {(row.line, row.role) for row in loops if row.role != VECTOR} == set()
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("operation", ["_activate", "_slopes", "gather_product"])
+def test_exponentials_are_computed_in_the_loop(operation: str) -> None:
+    """In float32: as multiply-adds on whole vectors, without a call."""
+    rows = rows_of(compiled(*find("float32", operation)), "float32")
+    loops = [row.counts for row in rows if row.role == VECTOR and row.counts.fmas]
+    assert len(loops) == {"_activate": 3, "_slopes": 1, "gather_product": 2}[operation]
+    for counts in loops:
+        assert counts.fmas >= 9
+        assert counts.bits == 8 * VECTOR_BYTES
+    assert sum(row.counts.calls for row in rows) == 0
 
 
 @pytest.mark.compiled
