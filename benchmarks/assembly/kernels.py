@@ -59,6 +59,10 @@ def calls(dtype: np.dtype[Any]) -> Iterator[tuple[Callable[..., Any], tuple[Any,
         yield kernels.conv2d_forward, (x, w, b, *GEOMETRY, "relu")
         yield kernels.conv2d_backward_input, (y, w, x.shape, *GEOMETRY)
         yield kernels.conv2d_backward_weight, (y, x, w.shape, *GEOMETRY)
+    deep, each = array(3, 3, 1, 8), (*GEOMETRY[:3], 8)
+    yield kernels.conv2d_forward, (x, deep, b[:8], *each, "relu")
+    yield kernels.conv2d_backward_input, (x, deep, x.shape, *each)
+    yield kernels.conv2d_backward_weight, (x, x, deep.shape, *each)
     rows = array(4, 6)
     yield kernels.dense_forward, (rows, array(6, 3), array(3))
     if dtype == np.float32:
