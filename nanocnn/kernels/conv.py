@@ -17,7 +17,7 @@ from .depthwise import (
     depthwise_pays,
 )
 from .elementwise import ACTIVATIONS, NONE, channel_sums
-from .jit import TILE_ROWS, panel_width
+from .jit import TILE_ROWS, TILE_VECTORS, panel_width
 from .microkernel import ACCUMULATE, ZERO
 from .outer import outer_product
 from .plan import Geometry, backward_input_plan, backward_weight_plan, forward_plan
@@ -70,7 +70,7 @@ def conv2d_forward(x, w, b, stride, padding, dilation, groups, activation=None):
         return winograd_forward(x, w, b, padding, activation)
     oh = _out(x.shape[1], kh, stride[0], padding[0], dilation[0])
     ow = _out(x.shape[2], kw, stride[1], padding[1], dilation[1])
-    if depthwise_pays(x.shape[3], w.shape, groups):
+    if depthwise_pays(w.shape, groups):
         return depthwise_forward(x, w, b, (oh, ow), stride, padding, dilation, activation)
     g = geometry(x.shape, w.shape, oh, ow, stride, padding, dilation, groups)
     columns = f // groups
@@ -94,7 +94,7 @@ def conv2d_backward_input(dy, w, x_shape, stride, padding, dilation, groups):
         return winograd_backward_input(dy, w, x_shape, padding)
     if thin_pays(w.shape, groups):
         return thin_backward_input(dy, w, x_shape, stride, padding, dilation)
-    if depthwise_pays(x_shape[3], w.shape, groups):
+    if depthwise_pays(w.shape, groups):
         return depthwise_backward_input(dy, w, x_shape, stride, padding, dilation)
     g = geometry(x_shape, w.shape, *dy.shape[1:3], stride, padding, dilation, groups)
     columns = f // groups
@@ -127,7 +127,8 @@ def _backward_weight(dy, x, w_shape, stride, padding, dilation, groups, need_db)
     shapes = x.shape, tuple(w_shape)
     if winograd_pays("weight", x.dtype, *shapes, stride, padding, dilation, groups):
         return winograd_backward_weight(dy, x, padding), None
-    if depthwise_pays(x.shape[3], w_shape, groups):
+    # Channels that do not fill one vector are summed one by one: the panels are faster then.
+    if depthwise_pays(w_shape, groups, least=panel_width(x.itemsize) // TILE_VECTORS):
         return depthwise_backward_weight(dy, x, w_shape, stride, padding, dilation), None
     g = geometry(x.shape, w_shape, *dy.shape[1:3], stride, padding, dilation, groups)
     columns = f // groups

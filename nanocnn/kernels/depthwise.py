@@ -4,9 +4,9 @@
 
 As a product of matrices this has one column; here it is a sum over taps of vectors of channels,
 and reading x and writing y takes about as long as the arithmetic. dx is the same sum over dy, with
-the taps that look at an input pixel, phase by phase of the stride, and each is written once. dw sums
-over pixels: one row of the image in registers, then on to the sums of the rows before, so that
-a float32 sum never grows long.
+the taps that look at an input pixel, phase by phase of the stride: each dx is written once. dw sums
+over pixels, at most `LONGEST` of a row in registers, then these sums over rows, then over parts: a
+float32 sum never grows long.
 
 Which taps a pixel sees comes from `plan`: pixels of a row fall into a few runs that see the same
 columns of the filter, and for each row and run the taps in sight are listed once.
@@ -24,17 +24,20 @@ from .elementwise import ACTIVATIONS, NONE, RELU
 from .jit import VECTOR_BYTES, U, kernel
 from .plan import backward_runs, forward_runs
 
-PIXELS, VECTORS = 4, 2  # of tap_sum's register tile
-TAPS, WIDE = 3, 4  # of pixel_sum's: taps and vectors
+PIXELS, VECTORS = 4, 2  # of tap_sum's sums in registers
+TAPS, WIDE = 3, 4  # of pixel_sum's; both the fastest of six that were measured
 LONGEST = 128  # pixels that are summed in a register
 PARTS = 16  # of the sum over pixels; fixed, so that the order of the additions is
 tap_sum, tap_sum_many = make_tap_sum(1, 1), make_tap_sum(PIXELS, VECTORS)
 pixel_sum, pixel_sum_many = make_pixel_sum(TAPS, 1), make_pixel_sum(TAPS, WIDE)
 
 
-def depthwise_pays(c, w_shape, groups):
-    """Tell whether each channel has one filter: more of them go the general way."""
-    return w_shape[2] == 1 and groups == c == w_shape[3]
+def depthwise_pays(w_shape, groups, least=1):
+    """Tell whether each channel has one filter, and there are at least so many channels.
+
+    Where a channel has several filters, the general path does it.
+    """
+    return groups == w_shape[3] >= least and w_shape[2] == 1
 
 
 @lru_cache(maxsize=256)
@@ -82,20 +85,17 @@ def _tap_sums(first, last, x, w, bias, y, lines, line_taps, runs, run_taps, h, w
     for t in range(first, last):
         n, i = t // oh, t % oh
         for r in range(runs.shape[0]):
-            count = _in_sight(
-                lines, line_taps, i, runs, run_taps, r, kw, width, c, places, taps
-            )
+            count = _in_sight(lines, line_taps, i, runs, run_taps, r, kw, width, c, places, taps)
             a_step, o_step, pixels = runs[r, 3] * c, runs[r, 1] * c, runs[r, 2]
             a, o = n * h * width * c, (t * ow + runs[r, 0]) * c
             p = 0
             while p < pixels:
-                together, f = 1, 0
-                if pixels - p >= PIXELS:
-                    together = PIXELS
+                together = PIXELS if pixels - p >= PIXELS else 1
+                if together == PIXELS:
                     for f in range(0, many, VECTORS * step):
                         tap_sum_many(x, a + f, a_step, places, w, taps, count, bias, f, relu, y,
                                      o + f, o_step)  # fmt: skip
-                for q in range(together):
+                for _ in range(together):
                     for f in range(many if together == PIXELS else 0, whole, step):
                         tap_sum(x, a + f, a_step, places, w, taps, count, bias, f, relu, y,
                                 o + f, o_step)  # fmt: skip
