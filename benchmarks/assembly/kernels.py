@@ -61,6 +61,10 @@ def calls(dtype: np.dtype[Any]) -> Iterator[tuple[Callable[..., Any], tuple[Any,
         yield kernels.conv2d_backward_weight, (y, x, w.shape, *GEOMETRY)
         thin = array(1, 128, 128, 3)  # few channels: a kernel of its own
         yield kernels.conv2d_backward_input, (y, array(3, 3, 3, 16), thin.shape, *GEOMETRY)
+    deep, each = array(3, 3, 1, 8), (*GEOMETRY[:3], 8)
+    yield kernels.conv2d_forward, (x, deep, b[:8], *each, "relu")
+    yield kernels.conv2d_backward_input, (x, deep, x.shape, *each)
+    yield kernels.conv2d_backward_weight, (x, x, deep.shape, *each)
     rows = array(4, 6)
     yield kernels.dense_forward, (rows, array(6, 3), array(3))
     yield kernels.dense_forward, (array(4, 4096), array(4096, 8), array(8))  # in parts

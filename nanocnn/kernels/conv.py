@@ -10,8 +10,14 @@ import numpy as np
 
 from . import memory, threads
 from .choice import winograd_pays
+from .depthwise import (
+    depthwise_backward_input,
+    depthwise_backward_weight,
+    depthwise_forward,
+    depthwise_pays,
+)
 from .elementwise import ACTIVATIONS, NONE, channel_sums
-from .jit import TILE_ROWS, panel_width
+from .jit import TILE_ROWS, TILE_VECTORS, panel_width
 from .microkernel import ACCUMULATE, ZERO
 from .outer import outer_product
 from .plan import Geometry, backward_input_plan, backward_weight_plan, forward_plan
@@ -64,6 +70,8 @@ def conv2d_forward(x, w, b, stride, padding, dilation, groups, activation=None):
         return winograd_forward(x, w, b, padding, activation)
     oh = _out(x.shape[1], kh, stride[0], padding[0], dilation[0])
     ow = _out(x.shape[2], kw, stride[1], padding[1], dilation[1])
+    if depthwise_pays(w.shape, groups):
+        return depthwise_forward(x, w, b, (oh, ow), stride, padding, dilation, activation)
     g = geometry(x.shape, w.shape, oh, ow, stride, padding, dilation, groups)
     columns = f // groups
     rows = kh * kw * depth
@@ -86,6 +94,8 @@ def conv2d_backward_input(dy, w, x_shape, stride, padding, dilation, groups):
         return winograd_backward_input(dy, w, x_shape, padding)
     if thin_pays(w.shape, groups):
         return thin_backward_input(dy, w, x_shape, stride, padding, dilation)
+    if depthwise_pays(w.shape, groups):
+        return depthwise_backward_input(dy, w, x_shape, stride, padding, dilation)
     g = geometry(x_shape, w.shape, *dy.shape[1:3], stride, padding, dilation, groups)
     columns = f // groups
     taps = kh * kw
@@ -117,6 +127,9 @@ def _backward_weight(dy, x, w_shape, stride, padding, dilation, groups, need_db)
     shapes = x.shape, tuple(w_shape)
     if winograd_pays("weight", x.dtype, *shapes, stride, padding, dilation, groups):
         return winograd_backward_weight(dy, x, padding), None
+    # Channels that do not fill one vector are summed one by one: the panels are faster then.
+    if depthwise_pays(w_shape, groups, least=panel_width(x.itemsize) // TILE_VECTORS):
+        return depthwise_backward_weight(dy, x, w_shape, stride, padding, dilation), None
     g = geometry(x.shape, w_shape, *dy.shape[1:3], stride, padding, dilation, groups)
     columns = f // groups
     panel = panel_width(x.itemsize)

@@ -14,9 +14,10 @@ from __future__ import annotations
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .jit import JIT, VECTOR_BYTES
+from .jit import HAS_FMA, JIT, VECTOR_BYTES
 
 LONG = ir.IntType(64)
 
@@ -49,7 +50,7 @@ def _window_spread_twin(dy, winner, o, places, taps, count, dx, a):
 
 
 class _Emit:
-    """The instructions that the three have in common."""
+    """The instructions that these and those of `channelwise` have in common."""
 
     def __init__(self, context, builder, signature, args):
         self.context, self.b, self.types, self.args = context, builder, signature.args, args
@@ -65,6 +66,15 @@ class _Emit:
         vector, i32 = self.vector(scalar.type), ir.IntType(32)
         first = self.b.insert_element(ir.Constant(vector, ir.Undefined), scalar, i32(0))
         return self.b.shuffle_vector(first, first, ir.Constant(self.vector(i32), [0] * self.lanes))
+
+    def zero(self):
+        return ir.Constant(self.vector(self.value), [0.0] * self.lanes)
+
+    def fma(self, a, b, c):
+        name = f"llvm.{'fma' if HAS_FMA else 'fmuladd'}.v{self.lanes}f{8 * self.bytes}"
+        vector = self.vector(self.value)
+        function = ir.FunctionType(vector, [vector] * 3)
+        return self.b.call(cgutils.get_or_insert_function(self.b.module, function, name), [a, b, c])
 
     def at(self, array, index):
         """Return the element type of argument `array` and the place of its element `index`."""
@@ -153,7 +163,6 @@ def _make_intrinsic(vectors):
 def _window_spread(typing, dy, winner, o, places, taps, count, dx, a):
     def codegen(context, b, signature, args):
         e = _Emit(context, b, signature, args)
-        zero = ir.Constant(e.vector(e.value), [0.0] * e.lanes)
         narrow = context.get_data_type(signature.args[1].dtype)
         upstream, winner = e.load(0, args[2]), e.load(1, args[2])
 
@@ -161,7 +170,7 @@ def _window_spread(typing, dy, winner, o, places, taps, count, dx, a):
             number = e.one(4, t)
             number = number if narrow == number.type else b.trunc(number, narrow)
             won = b.icmp_unsigned("==", winner, e.splat(number))
-            e.store(b.select(won, upstream, zero), 6, b.add(args[7], e.one(3, t)))
+            e.store(b.select(won, upstream, e.zero()), 6, b.add(args[7], e.one(3, t)))
             return []
 
         e.loop(0, args[5], [], tap)
