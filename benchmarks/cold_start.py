@@ -11,7 +11,6 @@ all that a package requires, as it lies on this disk.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -26,10 +25,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script: `benchmarks` is a package
 
-import nanocnn as nc
-from benchmarks import machine
+from benchmarks import machine, script
 from benchmarks.installed_size import installed_bytes
 from benchmarks.peers import PACKAGES, installed
+from benchmarks.start_picture import draw
 from benchmarks.workloads import Workload, article_workloads, make_data
 
 ROOT = Path(__file__).parents[1]
@@ -141,13 +140,8 @@ def sizes_of(names: list[str]) -> dict[str, list[float]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--threads", type=int, default=nc.get_num_threads())
-    parser.add_argument("--rounds", type=int, default=9)
+    parser = script.options(__doc__, rounds=9)
     parser.add_argument("--smoke", action="store_true", help="one round, inference, no peers")
-    parser.add_argument("--out", metavar="DIR", help="for cold_start.json and cold_start.png")
     given = parser.parse_args()
     train, _, single = article_workloads()
     rounds, workload = (1, single) if given.smoke else (given.rounds, train)
@@ -165,13 +159,7 @@ def main() -> None:
     show(IMPORTS, in_turns(import_runs(["numba", *names]), rounds))
     show(STEPS, first_steps(trainers, workload, given.threads, rounds))
     show(SIZES, sizes_of(names))
-    if given.out:
-        from benchmarks.start_picture import draw
-
-        out = Path(given.out)
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "cold_start.json").write_text(json.dumps({"about": about, "rows": rows}, indent=2))
-        draw(rows, machine.header(about), out / "cold_start.png")
+    script.save(given.out, "cold_start", about, rows, draw)
 
 
 if __name__ == "__main__":

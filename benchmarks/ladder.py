@@ -196,6 +196,7 @@ def digits(value: float) -> str:
 
 def main() -> int:
     parser = script.options(__doc__, rounds=5)
+    parser.add_argument("--limit", type=int, help="only the first ones, for a quick look")
     parser.add_argument("--smoke", action="store_true", help="tiny sizes: to see that it works")
     given = parser.parse_args()
     if missing := without_case(ladder_cases()):

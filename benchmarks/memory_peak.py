@@ -11,7 +11,6 @@ nanocnn, half of Numba and the machine code, from a filled cache).
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -23,10 +22,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script: `benchmarks` is a package
 
-import nanocnn as nc
-from benchmarks import machine
+from benchmarks import machine, script
 from benchmarks.peer_libraries import LIBRARIES
 from benchmarks.peers import PACKAGES, installed
+from benchmarks.start_picture import draw
 from benchmarks.workloads import Workload, article_workloads, make_data
 
 ROOT = Path(__file__).parents[1]
@@ -64,14 +63,9 @@ def rows_of(found: dict[str, list[dict[str, float]]]) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--threads", type=int, default=nc.get_num_threads())
+    parser = script.options(__doc__, rounds=3)
     parser.add_argument("--steps", type=int, default=10)
-    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--smoke", action="store_true", help="two steps of two images, no peers")
-    parser.add_argument("--out", metavar="DIR", help="for memory_peak.json and memory_peak.png")
     given = parser.parse_args()
     workload, steps, rounds = article_workloads()[0], given.steps, given.rounds
     names = installed(["nanocnn", *(n for n in LIBRARIES if n not in ("nanocnn", "onnxruntime"))])
@@ -94,13 +88,7 @@ def main() -> None:
     if "of PyTorch's" in rows[0]:
         told = rows[0]["of PyTorch's"]
         print(f"\nnanocnn over PyTorch's better layout: {told:.2f} (must {MUST}, aim {AIM})")
-    if given.out:
-        from benchmarks.start_picture import draw
-
-        out = Path(given.out)
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "memory_peak.json").write_text(json.dumps({"about": about, "rows": rows}, indent=2))
-        draw(rows, machine.header(about), out / "memory_peak.png")
+    script.save(given.out, "memory_peak", about, rows, draw)
 
 
 if __name__ == "__main__":

@@ -210,6 +210,7 @@ def _over_torch(row: dict[str, Any]) -> float | None:
 
 def arguments() -> argparse.Namespace:
     parser = script.options(__doc__, rounds=9)
+    parser.add_argument("--limit", type=int, help="only the first ones, for a quick look")
     parser.add_argument(
         "--workloads", nargs="+", choices=("article", "conv", "job"), default=["article", "conv"]
     )

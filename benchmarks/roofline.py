@@ -225,6 +225,7 @@ def verdict(share: float, target: Target) -> str:
 
 def main() -> int:
     parser = script.options(__doc__, rounds=9)
+    parser.add_argument("--limit", type=int, help="only the first ones, for a quick look")
     parser.add_argument("--smoke", action="store_true", help="tiny sizes: to see that it works")
     given = parser.parse_args()
     nc.set_num_threads(given.threads)

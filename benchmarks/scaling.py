@@ -12,8 +12,6 @@ them, may take less than predicted. The residual is the fit's largest error, as 
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -25,9 +23,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script: `benchmarks` is a package
 
 import nanocnn as nc
-from benchmarks import machine
+from benchmarks import machine, script
 from benchmarks.peer_libraries import nanocnn_
 from benchmarks.scaled_article import ScaledArticle
+from benchmarks.scaling_picture import draw
 from benchmarks.workloads import Workload, make_data
 
 SAMPLE_SECONDS = 0.2  # of each case in each round
@@ -152,13 +151,8 @@ def table(row: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--threads", type=int, default=nc.get_num_threads())
-    parser.add_argument("--rounds", type=int, default=7)
+    parser = script.options(__doc__, rounds=7)
     parser.add_argument("--smoke", action="store_true", help="two small cases for each line")
-    parser.add_argument("--out", metavar="DIR", help="for scaling.json and scaling.png")
     given = parser.parse_args()
     about = machine.describe(given.threads)
     print(machine.header(about))
@@ -173,13 +167,7 @@ def main() -> None:
     for s in series:
         rows.append(measure(s, limits, 1 if given.smoke else given.rounds))
         print(table(rows[-1]), flush=True)
-    if given.out:
-        from benchmarks.scaling_picture import draw
-
-        out = Path(given.out)
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "scaling.json").write_text(json.dumps({"about": about, "rows": rows}, indent=2))
-        draw(rows, machine.header(about), out / "scaling.png")
+    script.save(given.out, "scaling", about, rows, draw)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,6 @@ def options(doc: str | None, rounds: int) -> argparse.ArgumentParser:
     )
     parser.add_argument("--threads", type=int, default=nc.get_num_threads())
     parser.add_argument("--rounds", type=int, default=rounds)
-    parser.add_argument("--limit", type=int, help="only the first ones, for a quick look")
     parser.add_argument("--out", metavar="DIR", help="for a JSON file and a picture")
     return parser
 

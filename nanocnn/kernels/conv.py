@@ -20,13 +20,14 @@ from .elementwise import ACTIVATIONS, NONE, channel_sums
 from .jit import TILE_ROWS, TILE_VECTORS, panel_width
 from .microkernel import ACCUMULATE, ZERO
 from .outer import outer_product
+from .panels import in_panels, turned_in_panels
 from .plan import Geometry, backward_input_plan, backward_weight_plan, forward_plan
-from .product import gather_product, pack, pack_turned
+from .product import gather_product
 from .thin import thin_backward_input, thin_pays
 from .winograd import winograd_backward_input, winograd_backward_weight, winograd_forward
 
 PART_BYTES = 256 << 10  # partial sums of dw that still fit in the second-level cache
-PARTS, LEAST_PARTS, ALL_PARTS_BYTES = 16, 8, 128 << 10  # small dw: many parts, for many threads
+MOST_PARTS, LEAST_PARTS, ALL_PARTS_BYTES = 16, 8, 128 << 10  # small dw: for many threads
 MIN_ITEMS = 8
 PANELS = 8  # of dy in a work item: 256 pixels of them lie in the second-level cache
 BLOCK_BYTES = 16 << 10  # of dy that stays in the first-level cache
@@ -41,17 +42,6 @@ def geometry(x_shape, w_shape, out_h, out_w, stride, padding, dilation, groups) 
 
 def _out(size, kernel, stride, pad, dilation):
     return (size + pad[0] + pad[1] - dilation * (kernel - 1) - 1) // stride + 1
-
-
-def _packed(run, items, w, rows, columns, groups, sizes):
-    """Return w in panels of `rows` rows, `columns` columns a group; their number and width."""
-    panel = panel_width(w.itemsize)
-    panels = -(-columns // panel)
-    packed = memory.empty((groups * panels * rows * panel,), w.dtype)
-    items = items or groups * panels
-    args = (memory.flat(w), *sizes, columns, groups, panels, panel, packed)
-    threads.run(run, items, args, 2 * packed.nbytes / threads.BYTES_PER_SECOND)
-    return packed, panels, panel
 
 
 def _padded_bias(b, groups, columns, panels, panel, dtype):
@@ -74,8 +64,7 @@ def conv2d_forward(x, w, b, stride, padding, dilation, groups, activation=None):
         return depthwise_forward(x, w, b, (oh, ow), stride, padding, dilation, activation)
     g = geometry(x.shape, w.shape, oh, ow, stride, padding, dilation, groups)
     columns = f // groups
-    rows = kh * kw * depth
-    packed, panels, panel = _packed(pack, rows, w, rows, columns, groups, (rows,))
+    packed, panels, panel = in_panels(w, kh * kw * depth, columns, groups)
     bias, has_bias = _padded_bias(b, groups, columns, panels, panel, x.dtype)
     plan = forward_plan(g, panel, panel, x.itemsize)
     y = memory.empty((g.n, oh, ow, f), x.dtype)
@@ -99,8 +88,7 @@ def conv2d_backward_input(dy, w, x_shape, stride, padding, dilation, groups):
     g = geometry(x_shape, w.shape, *dy.shape[1:3], stride, padding, dilation, groups)
     columns = f // groups
     taps = kh * kw
-    sizes = (taps, columns)
-    packed, panels, panel = _packed(pack_turned, 0, w, taps * columns, depth, groups, sizes)
+    packed, panels, panel = turned_in_panels(w, taps, columns, depth, groups)
     plan = backward_input_plan(g, panel, dy.itemsize)
     dx = memory.empty(tuple(x_shape), dy.dtype)
     args = (memory.flat(dy), packed, taps * columns * panel, panel, np.zeros(1, dy.dtype), False,
@@ -136,10 +124,9 @@ def _backward_weight(dy, x, w_shape, stride, padding, dilation, groups, need_db)
     panels = -(-columns // panel)
     size = kh * kw * depth * f
     # Shared out by parts of the sum where their partial results are small, else by panels and rows.
-    dw_bytes = size * x.itemsize
-    parts, panel_items, row_items = PARTS, 1, 1
-    if dw_bytes * PARTS > ALL_PARTS_BYTES:
-        parts = max(LEAST_PARTS, ALL_PARTS_BYTES // dw_bytes)
+    dw_bytes = max(1, size * x.itemsize)
+    parts = min(MOST_PARTS, max(LEAST_PARTS, ALL_PARTS_BYTES // dw_bytes))
+    panel_items = row_items = 1
     if dw_bytes > PART_BYTES:
         parts, panel_items = 1, -(-groups * panels // PANELS)
         row_items = -(-MIN_ITEMS // panel_items)

@@ -11,19 +11,21 @@ from functools import lru_cache
 import numpy as np
 
 from . import elementwise, memory, threads
-from .conv import PARTS, conv2d_backward_input, conv2d_backward_weight
+from .conv import conv2d_backward_input, conv2d_backward_weight
 from .elementwise import ACTIVATIONS, NONE, channel_sums
 from .jit import TILE_ROWS, U, kernel, panel_width
 from .microkernel import ACCUMULATE, ZERO, multiply_add, tile_product
 from .outer import outer_product
+from .panels import in_panels
 from .plan import BLOCK_PIXELS, CHUNK_BYTES, Geometry, forward_plan
-from .product import gather_product, pack
+from .product import gather_product
 
 _ONE_BY_ONE = ((1, 1), ((0, 0), (0, 0)), (1, 1), 1)  # stride, padding, dilation, groups
 
 LINE = 256  # inputs that are summed at a time
 MOST_OUTPUTS, SAMPLES = 256, 64  # partial sums of these stay in the second-level cache
 LEAST_INPUTS = 2048
+PARTS = 16  # of the sum over the inputs; fixed, so that the order of the additions is
 
 
 @kernel
@@ -68,6 +70,11 @@ def _few_samples(first, last, x, w, partial, n, d, f, parts):
                 total[U(e)] += sums[U(e)]
 
 
+def _samples(n):
+    """Return the number of each row of the tiles: a last tile repeats the last sample."""
+    return np.minimum(np.arange(n + TILE_ROWS), n - 1)
+
+
 @lru_cache(maxsize=64)
 def _sum_plan(n, d, f):
     """Return the tables of `outer_product` for y: the samples are rows, the inputs are pixels."""
@@ -76,8 +83,8 @@ def _sum_plan(n, d, f):
         for start, lines, length in ((0, d // LINE, LINE), (d // LINE * LINE, 1, d % LINE))
         if length
     ]
-    sample = np.minimum(np.arange(n + TILE_ROWS), n - 1)  # a last tile repeats the last sample
-    return np.array(rectangles, np.int64), sample * d, sample * f
+    samples = _samples(n)
+    return np.array(rectangles, np.int64), samples * d, samples * f
 
 
 def _forward_in_parts(x, w, b, activation):
@@ -110,13 +117,11 @@ def dense_forward(x, w, b, activation=None):
             y[k : k + SAMPLES] = _forward_in_parts(x[k : k + SAMPLES], w, b, activation)
         return y
     panel = panel_width(x.itemsize)
-    panels = -(-f // panel)
     if f % panel:  # the last panel would read past the row: pad it with zeros
-        columns, b_panel, b_step = memory.empty((panels * d * panel,), x.dtype), d * panel, panel
-        args = (memory.flat(w), d, f, 1, panels, panel, columns)
-        threads.run(pack, d, args, columns.nbytes / threads.BYTES_PER_SECOND)
+        columns, panels, b_step = *in_panels(w, d, f, 1)[:2], panel
+        b_panel = d * panel
     else:
-        columns, b_panel, b_step = memory.flat(w), panel, f
+        columns, panels, b_panel, b_step = memory.flat(w), f // panel, panel, f
     bias = np.zeros(panels * panel, x.dtype)
     if b is not None:
         bias[:f] = b
@@ -156,8 +161,8 @@ def dense_backward_input(dy, w):
     panel = panel_width(dy.itemsize)
     if 0 < n <= BLOCK_PIXELS and 0 < f * panel * dy.itemsize <= CHUNK_BYTES:
         dx = memory.empty((n, d), dy.dtype)
-        sample = np.minimum(np.arange(n + TILE_ROWS), n - 1)  # a last tile repeats the last sample
-        args = (memory.flat(dy), memory.flat(w), dx.reshape(-1), sample * f, sample * d, n, d, f,
+        samples = _samples(n)
+        args = (memory.flat(dy), memory.flat(w), dx.reshape(-1), samples * f, samples * d, n, d, f,
                 panel)  # fmt: skip
         threads.run(_few_gradients, -(-d // panel), args, 2 * n * d * f / threads.FLOPS_PER_SECOND)
         return dx

@@ -8,7 +8,7 @@ the taps that look at an input pixel, phase by phase of the stride: each dx is w
 over pixels, at most `LONGEST` of a row in registers, then these sums over rows, then over parts: a
 float32 sum never grows long.
 
-Which taps a pixel sees comes from `plan`: pixels of a row fall into a few runs that see the same
+Which taps a pixel sees comes from `runs`: pixels of a row fall into a few runs that see the same
 columns of the filter, and for each row and run the taps in sight are listed once.
 """
 
@@ -22,7 +22,7 @@ from . import elementwise, memory, threads
 from .channelwise import make_pixel_sum, make_tap_sum
 from .elementwise import ACTIVATIONS, NONE, RELU
 from .jit import VECTOR_BYTES, U, kernel
-from .plan import backward_runs, forward_runs
+from .runs import backward_runs, forward_runs
 
 PIXELS, VECTORS = 4, 2  # of tap_sum's sums in registers
 TAPS, WIDE = 3, 4  # of pixel_sum's; both the fastest of six that were measured

@@ -19,7 +19,7 @@ import numpy as np
 from .copies import make_copy
 from .jit import TILE_ROWS, U, kernel
 from .microkernel import ACCUMULATE, tile_product
-from .product import copy_panel
+from .panels import copy_panel
 
 PANELS_THAT_PAY = 4  # with as many panels, a copy of x's rows costs less than it saves
 TILES = 4  # of rows that are copied in one go, so that whole cache lines are read

@@ -1,71 +1,16 @@
-"""The loop around the micro-kernel that makes rows of pixels, and the packing of its filters.
+"""The loop around the micro-kernel that makes rows of pixels.
 
 `gather_product` is convolution forward, its input gradient and dense layers; the gradients of
-filters and weights are in `outer`. `pack` lays filters out in panels: all rows k of one panel of
-columns lie behind each other, zeros where columns are missing.
+filters and weights are in `outer`.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from .copies import make_copy
 from .elementwise import RELU, squash
-from .jit import TILE_ROWS, U, kernel, panel_width
+from .jit import TILE_ROWS, kernel
 from .microkernel import ACCUMULATE, BIAS, ZERO, tile_product
-
-_copy_panel4, _copy_panel8 = make_copy(panel_width(4)), make_copy(panel_width(8))
-
-
-@kernel
-def copy_panel(source, a, target, b):
-    """Copy the columns of one panel: target[b:] = source[a : a + panel_width]."""
-    if source.itemsize == 4:
-        _copy_panel4(source, a, target, b)
-    else:
-        _copy_panel8(source, a, target, b)
-
-
-@kernel
-def pack(first, last, w, rows, columns, groups, panels, panel, packed):
-    """packed[panel, r, l] = w[r, column]; items are the rows r, each a tap and an input channel.
-
-    A group has `columns` columns in `panels` panels.
-    """
-    for r in range(first, last):
-        for q in range(groups * panels):
-            group = q // panels
-            column = (q - group * panels) * panel
-            a = (r * groups + group) * columns + column
-            b = (q * rows + r) * panel
-            there = min(panel, columns - column)
-            if there == panel:
-                copy_panel(w, a, packed, b)
-            else:
-                for l in range(there):
-                    packed[U(b + l)] = w[U(a + l)]
-                for l in range(there, panel):
-                    packed[U(b + l)] = 0
-
-
-@kernel
-def pack_turned(first, last, w, taps, depth, columns, groups, panels, panel, packed):
-    """packed[panel, t, k, l] = w[taps - 1 - t, column, k]: inputs and outputs exchanged.
-
-    Items are the panels. The last axis of w has `depth` numbers k for each group.
-    """
-    for q in range(first, last):
-        group = q // panels
-        column = (q - group * panels) * panel
-        there = min(panel, columns - column)
-        for t in range(taps):
-            start = ((taps - 1 - t) * columns + column) * groups * depth + group * depth
-            for k in range(depth):
-                a, b = start + k, ((q * taps + t) * depth + k) * panel
-                for l in range(there):
-                    packed[U(b + l)] = w[U(a + l * groups * depth)]
-                for l in range(there, panel):
-                    packed[U(b + l)] = 0
 
 
 @kernel

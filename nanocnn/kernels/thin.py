@@ -19,9 +19,9 @@ from __future__ import annotations
 import numpy as np
 
 from . import memory, threads
-from .jit import TILE_ROWS, U, kernel, panel_width
+from .jit import TILE_ROWS, U, kernel
 from .microkernel import ACCUMULATE, ZERO, tile_product
-from .product import pack_turned
+from .panels import turned_in_panels
 
 MOST_CHANNELS = 6
 BAND = 16  # rows of dx
@@ -89,12 +89,7 @@ def _thin_gradient(first, last, dy, packed, panels, panel, dx, h, w, c, oh, ow, 
 def thin_backward_input(dy, w, x_shape, stride, padding, dilation):
     """(C2), by the two steps above."""
     (kh, kw, c, f), (n, h, width, _), (_, oh, ow, _) = w.shape, x_shape, dy.shape
-    panel = panel_width(dy.itemsize)
-    panels = -(-kh * kw * c // panel)
-    packed = memory.empty((panels * f * panel,), dy.dtype)
-    threads.run(
-        pack_turned, panels, (memory.flat(w), 1, f, kh * kw * c, 1, panels, panel, packed), 0
-    )
+    packed, panels, panel = turned_in_panels(w, 1, f, kh * kw * c, 1)  # one tap: nothing turns
     dx = memory.empty(tuple(x_shape), dy.dtype)
     (top, _), (left, _) = padding
     wide = max(left + width, (ow - 1) * stride[1] + dilation[1] * (kw - 1) + 1)

@@ -58,9 +58,6 @@ class _Job:
             self._forget()
         return mine
 
-    def done(self) -> bool:
-        return not self._running.locked()
-
     def result(self) -> None:
         """Wait for the end of a job that was begun, and raise what it raised."""
         with self._running:

@@ -2,7 +2,7 @@
 
     channels  f .. f+7     x[place0] x[place1] x[place2] x[place3]      the taps of a window
                                \\        |        |        /
-                                 max, and which, or mean               in registers, then one store
+                                 max, and which               in registers, then one store
 
 The taps in sight come as a table: how far each lies from the window's first pixel. A loop over
 channels inside a loop over taps would keep the best so far in memory, and start anew at each tap,
