@@ -1,4 +1,4 @@
-"""Copies of a few neighbours, a fixed number of them, as one load and one store.
+"""Copies and sums of a few neighbours, a fixed number of them, as one load and one store.
 
 Packing moves runs of 6 or 16 elements. A loop over so few costs more than the run: its length has
 to be tested, its end treated apart, and where source and target might overlap nothing is joined.
@@ -13,16 +13,19 @@ from numba.extending import intrinsic
 from .jit import JIT
 
 
-def _make_twin(count):
+def _make_twin(count, adds):
     """Return the same in plain Python: what runs with the JIT off, and what is compared with on."""
 
-    def twin(source, a, target, b):
+    def copy(source, a, target, b):
         target[b : b + count] = source[a : a + count]
 
-    return twin
+    def add(source, a, target, b):
+        target[b : b + count] += source[a : a + count]
+
+    return add if adds else copy
 
 
-def _make_intrinsic(count):
+def _make_intrinsic(count, adds):
     """Return the compiled form."""
 
     def codegen(context, b, signature, args):
@@ -33,16 +36,26 @@ def _make_intrinsic(count):
             data = context.make_array(signature.args[array])(context, b, args[array]).data
             return b.bitcast(b.gep(data, [args[index]], source_etype=scalar), vector.as_pointer())
 
-        b.store(b.load(at(0, 1), align=size, typ=vector), at(2, 3), align=size)
+        def load(pointer):
+            return b.load(pointer, align=size, typ=vector)
+
+        source, target = at(0, 1), at(2, 3)
+        values = b.fadd(load(target), load(source)) if adds else load(source)
+        b.store(values, target, align=size)
         return context.get_dummy_value()
 
     @intrinsic
-    def copy(typing, source, a, target, b):
+    def move(typing, source, a, target, b):
         return types.void(source, types.intp, target, types.intp), codegen
 
-    return copy
+    return move
 
 
 def make_copy(count):
     """Return `copy(source, a, target, b)`: target[b : b + count] = source[a : a + count]."""
-    return (_make_intrinsic if JIT else _make_twin)(count)
+    return (_make_intrinsic if JIT else _make_twin)(count, adds=False)
+
+
+def make_add(count):
+    """Return `add(source, a, target, b)`: target[b : b + count] += source[a : a + count]."""
+    return (_make_intrinsic if JIT else _make_twin)(count, adds=True)
