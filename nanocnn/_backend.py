@@ -7,6 +7,7 @@ equation), in `nanocnn.vectorized` (plain NumPy) and in `nanocnn.kernels` (Numba
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,5 +64,10 @@ def current_backend() -> str:
 
 def rung() -> ModuleType:
     """Return the module whose functions the operations call now."""
+    return _module(_current.get())
+
+
+@functools.cache
+def _module(backend: str) -> ModuleType:
     # Not from sys.modules: there a module stands while another thread is still importing it.
-    return importlib.import_module(_MODULES[_current.get()])
+    return importlib.import_module(_MODULES[backend])

@@ -1,0 +1,42 @@
+"""Ask for memory before it is needed.
+
+The processor guesses what a loop reads next, but only within a page of 4 KB, and a loop that does
+little with each number waits again at every page. Asked for one page ahead, w of a dense layer
+with one sample is read 1.6 times as fast.
+"""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from .jit import JIT
+
+PAGE_BYTES, LINE_BYTES = 4096, 64
+
+
+def _prefetch_twin(array, i):
+    """Do nothing: the numbers are the same without it."""
+
+
+@intrinsic
+def _prefetch(typing, array, i):
+    def codegen(context, b, signature, args):
+        scalar = context.get_data_type(signature.args[0].dtype)
+        data = context.make_array(signature.args[0])(context, b, args[0]).data
+        byte, i32 = ir.IntType(8).as_pointer(), ir.IntType(32)
+        function = cgutils.get_or_insert_function(
+            b.module, ir.FunctionType(ir.VoidType(), [byte, i32, i32, i32]), "llvm.prefetch.p0"
+        )
+        place = b.bitcast(b.gep(data, [args[1]], source_etype=scalar), byte)
+        b.call(
+            function, [place, *(ir.Constant(i32, flag) for flag in (0, 3, 1))]
+        )  # read, keep, data
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), codegen
+
+
+prefetch = _prefetch if JIT else _prefetch_twin  # of the cache line of array[i]; i may lie outside
