@@ -3,14 +3,15 @@
     python benchmarks/choose_winograd.py             print the table, and what it would change
     python benchmarks/choose_winograd.py --write     and write nanocnn/kernels/winograd_table.py
 
-Both run in turns, on as many images (at most 32) as make about 8 GFLOP. The errors of both are
-measured against float64 and printed beside the times. The table is made on one machine and serves
-all: its bits must be the same everywhere.
+Both run in turns, on as many images (at most 32) as make about 8 GFLOP. The errors of both, and of
+PyTorch where it is installed, are measured against float64 on one image and printed beside the
+times. The table is made on one machine and serves all: its bits must be the same everywhere.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import sys
 import time
 from collections.abc import Callable
@@ -61,14 +62,12 @@ def shapes() -> list[tuple[int, int, int, int]]:
     return found
 
 
-def measure(n: int, c: int, f: int, size: int, rounds: int) -> tuple[list[float], list[float]]:
-    """Return the three speed-ups, and the errors of both forward passes."""
-    rng = np.random.default_rng(0)
-    x, w, b, dy = (
-        rng.standard_normal(shape).astype(np.float32)
-        for shape in ((n, size, size, c), (3, 3, c, f), (f,), (n, size, size, f))
-    )
-    pairs: list[tuple[Callable[[], Any], Callable[[], Any]]] = [
+Pair = tuple[Callable[[], Any], Callable[[], Any]]
+
+
+def passes(x: Any, w: Any, b: Any, dy: Any) -> list[Pair]:
+    """Return forward, dx and dw, each by direct and by Winograd's convolution."""
+    return [
         (
             lambda: kernels.conv2d_forward(x, w, b, *GEOMETRY),
             lambda: winograd.winograd_forward(x, w, b, PADDING),
@@ -82,13 +81,58 @@ def measure(n: int, c: int, f: int, size: int, rounds: int) -> tuple[list[float]
             lambda: winograd.winograd_backward_weight(dy, x, PADDING),
         ),
     ]
+
+
+def by_torch(x: Any, w: Any, b: Any, dy: Any) -> list[Any]:
+    """Return y, dx and dw of PyTorch; nothing where it is not installed."""
+    if importlib.util.find_spec("torch") is None:
+        return []
+    import torch
+
+    image, filters, bias, upstream = (
+        torch.from_numpy(np.ascontiguousarray(a))
+        for a in (x.transpose(0, 3, 1, 2), w.transpose(3, 2, 0, 1), b, dy.transpose(0, 3, 1, 2))
+    )
+    image.requires_grad_(), filters.requires_grad_()
+    y = torch.nn.functional.conv2d(image, filters, bias, padding=1)
+    dx, dw = torch.autograd.grad(y, (image, filters), upstream)
+    back = (0, 2, 3, 1)
+    return [
+        y.detach().numpy().transpose(back),
+        dx.numpy().transpose(back),
+        dw.numpy().transpose(2, 3, 1, 0),
+    ]
+
+
+def errors_of(x: Any, w: Any, b: Any, dy: Any) -> list[list[float]]:
+    """Return the errors over the largest value, of forward, dx, dw: direct, Winograd, PyTorch."""
+    wide = [a.astype(np.float64) for a in (x, w, b, dy)]
+    exact = (
+        vectorized.conv2d_forward(*wide[:3], *GEOMETRY),
+        vectorized.conv2d_backward_input(wide[3], wide[1], x.shape, *GEOMETRY),
+        vectorized.conv2d_backward_weight(wide[3], wide[0], w.shape, *GEOMETRY),
+    )
+    found = [[run() for run in pair] for pair in passes(x, w, b, dy)]
+    for results, other in zip(found, by_torch(x, w, b, dy), strict=False):
+        results.append(other)
+    return [
+        [float(np.abs(a - true).max() / np.abs(true).max()) for a in results]
+        for results, true in zip(found, exact, strict=True)
+    ]
+
+
+def measure(
+    n: int, c: int, f: int, size: int, rounds: int
+) -> tuple[list[float], list[list[float]]]:
+    """Return the three speed-ups, and the errors of `errors_of`."""
+    rng = np.random.default_rng(0)
+    x, w, b, dy = (
+        rng.standard_normal(shape).astype(np.float32)
+        for shape in ((n, size, size, c), (3, 3, c, f), (f,), (n, size, size, f))
+    )
     with config.winograd(False):
-        times = [best_of(list(pair), rounds) for pair in pairs]
-        few = x[:1].astype(np.float64)
-        wide = [few, w.astype(np.float64), b.astype(np.float64)]
-        exact = vectorized.conv2d_forward(*wide, *GEOMETRY)
-        errors = [np.abs(run()[:1] - exact).max() / np.abs(exact).max() for run in pairs[0]]
-    return [direct / ours for direct, ours in times], [float(e) for e in errors]
+        times = [best_of(list(pair), rounds) for pair in passes(x, w, b, dy)]
+        return [direct / ours for direct, ours in times], errors_of(x[:1], w, b, dy[:1])
 
 
 def main() -> None:
@@ -98,13 +142,14 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="only the first shapes, for a quick look")
     given = parser.parse_args()
     print(machine.header(machine.describe(machine.nc.get_num_threads())))
-    print("direct over Winograd: forward, dx, dw; error of direct, of Winograd, forward")
+    print("direct over Winograd: forward, dx, dw; for each the errors of direct, Winograd, PyTorch")
     lines = []
     for n, c, f, size in shapes()[: given.limit]:
         gains, errors = measure(n, c, f, size, given.rounds)
         told = "  ".join(f"{g:5.2f}" for g in gains)
         shape = f"N={n:<3} {c:>4} -> {f:<4} {size:>3}x{size:<3}"
-        print(f"{shape}  {told}   {errors[0]:.1e} {errors[1]:.1e}", flush=True)
+        noise = "   ".join(" ".join(f"{e:.0e}" for e in each) for each in errors)
+        print(f"{shape}  {told}   {noise}", flush=True)
         lines.append(f"    ({c}, {f}, {size}): ({', '.join(f'{g:.2f}' for g in gains)}),\n")
     if given.write:
         TABLE.write_text(HEAD + "".join(lines) + "}\n", encoding="utf-8")
