@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nanocnn.data.phantoms import arguments
 from nanocnn.data.phantoms.chest import (
     FIELD_OF_VIEW_MM,
     LUNG_EDGE,
@@ -17,6 +16,7 @@ from nanocnn.data.phantoms.chest import (
     random_chest,
 )
 from nanocnn.data.phantoms.nodules import choose_sites, draw_benign, draw_nodule
+from nanocnn.data.phantoms.series import check_series, patient_ids
 from nanocnn.data.phantoms.shapes import Grid, Image, cover, make_grid
 from nanocnn.data.phantoms.texture import ct_noise, hounsfield_window
 from nanocnn.data.phantoms.vessels import draw_vessels
@@ -102,13 +102,13 @@ def lung_ct(n: int, seed: int, size: int = 128, *, patients_from: int = 0) -> Lu
     are no fissures, emphysema, effusion, motion or streaks; fat, muscle, heart and bone are plain
     ovals of one density.
     """
-    n, seed, size, patients_from = arguments.series("lung_ct", n, seed, size, patients_from, 2)
+    n, seed, size, patients_from = check_series("lung_ct", n, seed, size, patients_from, 2)
     grid = make_grid(size, FIELD_OF_VIEW_MM)
     result = LungCT(
         images=np.empty((n, size, size), np.float32),
         labels=np.empty(n, np.int64),
         masks=np.zeros((n, size, size), np.bool_),
-        patients=seed * 2**32 + patients_from + np.arange(n, dtype=np.int64) // 2,
+        patients=patient_ids(n, seed, patients_from, 2),
         diameters=np.empty(n, np.float32),
     )
     for k in range(n):
