@@ -75,7 +75,7 @@ def random_head(rng: np.random.Generator) -> Head:
                 u(0, 2 * np.pi, N_BENDS),
             ]
         ),
-        bend_shifts=rng.normal(0.0, 1.3, (N_BENDS, 2)),
+        bend_shifts=rng.normal(0.0, 0.9, (N_BENDS, 2)),
         folds=random_folds(rng),
     )
 
@@ -132,7 +132,8 @@ class Surface:
 
     def width(self, y: Image) -> Image:
         """Half the brain's greatest width, as it would be at y."""
-        return np.float32(self.a) * (1.0 + np.float32(self.egg / self.b) * y)
+        half: Image = np.float32(self.a) * (1.0 + np.float32(self.egg / self.b) * y)
+        return half
 
     def depth(self, x: Image, y: Image) -> Image:
         """Distance from the outline in mm, positive inside; to first order, so best near it."""
@@ -199,7 +200,8 @@ def _muscle(x: Image, y: Image, bone: Image, surface: Surface, z: float) -> Imag
         return np.full_like(bone, -9.0)
     temple = 26.0 - np.abs(y + np.float32(0.38 * surface.b))
     shell = np.minimum(bone + np.float32(thick), np.float32(2.0) - bone)
-    return np.minimum(shell, np.minimum(temple * 0.35, np.abs(x) - np.float32(20.0)))
+    inside: Image = np.minimum(shell, np.minimum(temple * 0.35, np.abs(x) - np.float32(20.0)))
+    return inside
 
 
 # Each nucleus: x and y of its centre, half axes, turn, z of its centre and half height.

@@ -147,10 +147,10 @@ def brain_mri(
 
     *What differs.* A glioma is a lobulated core, solid round a dead middle, that pushes the brain
     aside, in oedema that spreads along white matter and spares cortex and nuclei. All patients,
-    with and without one, may have spots in their white matter that are as bright as oedema, such as
-    ageing leaves. At difficulty d, all lesions keep 1 - 0.6 d of their contrast to white matter, the
-    core's radius (13 to 22 mm) shrinks by up to 0.55 d, there may be 4 + 22 d spots, and :math:`\log B` runs
-    over about 0.15 + 0.5 d to both sides. The heads stay the same.
+    with and without one, may have spots in their white matter about as bright as oedema, such as
+    ageing leaves. At difficulty d, all lesions keep 1 - 0.6 d of their contrast to white matter,
+    the core's radius (13 to 22 mm) shrinks to 1 - 0.55 d of itself, there may be 4 + 22 d spots,
+    and :math:`\log B` runs over 0.15 + 0.5 d to both sides at most. The heads stay the same.
 
     *Where it departs from real MRI.* One kind of tumour, one round lump each, never in the
     brainstem or across the midline; sulci are drawn curves that follow no atlas; no eyes, vessels,

@@ -118,16 +118,16 @@ def _sulci(folds: Folds, outline: Outline, z: float, width: float, callosum: flo
     # A sulcus closes towards its floor.
     half = width * (1.15 - 0.5 * np.clip(t / np.maximum(depth, 1.0)[:, None], 0.0, 1.0))
     found = [np.column_stack([x[on], y[on], half[on]])]
-    row, s_ = np.arange(len(depth)), np.arange(0.0, 10.0, STEP_MM)[None, :]
+    row, far = np.arange(len(depth)), np.arange(0.0, 10.0, STEP_MM)[None, :]
     for at, turn, length in zip(
         folds.branch_at, folds.branch_turn, folds.branch_length, strict=True
     ):
         k = (at * depth / STEP_MM).astype(np.int64)
-        heading = (inwards + np.arctan(folds.slant) + turn)[:, None] - 0.06 * turn[:, None] * s_
-        on = s_ < (np.minimum(length, 0.6 * depth))[:, None]
+        heading = (inwards + np.arctan(folds.slant) + turn)[:, None] - 0.06 * turn[:, None] * far
+        on = far < (np.minimum(length, 0.6 * depth))[:, None]
         bx, by = (
-            x[row, k][:, None] + np.cos(heading) * s_,
-            y[row, k][:, None] + np.sin(heading) * s_,
+            x[row, k][:, None] + np.cos(heading) * far,
+            y[row, k][:, None] + np.sin(heading) * far,
         )
         found.append(np.column_stack([bx[on], by[on], np.full(int(on.sum()), 0.75 * width)]))
     return found

@@ -1,8 +1,8 @@
-"""A glioma in three dimensions, and the harmless bright spots of white matter beside which it lies.
+"""A glioma in three dimensions, and the harmless bright spots of ageing white matter.
 
-The core is a lobulated ball: a rim of solid tumour round a dead middle. Oedema reaches further, along
-white matter alone: water spreads between the fibres and spares cortex and nuclei, so that in a
-slice it has fingers. Spots are what small vessels leave in ageing brains: caps on the ventricles'
+The core is a lobulated ball: a rim of solid tumour round a dead middle. Oedema reaches further,
+along white matter alone: water spreads between the fibres and spares cortex and nuclei, so that in
+a slice it has fingers. Spots are what small vessels leave in ageing brains: caps on the ventricles'
 horns and round patches deep in the white matter, of the same brightness as oedema.
 """
 

@@ -61,12 +61,12 @@ def hounsfield_window(hu: Image, centre: float, width: float) -> Image:
 
 
 @lru_cache(maxsize=16)
-def _gaussian_spectrum(size: int, sigma: float) -> NDArray[np.float64]:
+def _gaussian_spectrum(size: int, sigma: float) -> Image:
     """Return the transfer function of a Gaussian blur of `sigma` pixels, for `irfft2`."""
     rows = np.fft.fftfreq(size)[:, None]
     columns = np.fft.rfftfreq(size)[None, :]
-    blur: NDArray[np.float64] = np.exp(-2.0 * (np.pi * sigma) ** 2 * (rows**2 + columns**2))
-    return blur
+    transfer = np.exp(-2.0 * (np.pi * sigma) ** 2 * (rows**2 + columns**2))
+    return transfer.astype(np.float32)
 
 
 def blur(image: Image, sigma: float) -> Image:
