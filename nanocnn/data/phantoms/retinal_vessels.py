@@ -12,9 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nanocnn.data.phantoms.shapes import Points
+from nanocnn.data.phantoms.shapes import Image, Points
 
-Vector = NDArray[np.float64]
 STEP_MM = 0.08
 THINNEST_MM = 0.02
 FOVEA_MM = 0.75
@@ -25,10 +24,10 @@ ARTERY_MM, VEIN_MM = 0.072, 0.096
 class Paths(NamedTuple):
     """Vessels as rows of points, (V, T) arrays; a vessel ends where `alive` does."""
 
-    x: Vector
-    y: Vector
-    heading: Vector
-    radius: Vector
+    x: Image
+    y: Image
+    heading: Image
+    radius: Image
     alive: NDArray[np.bool_]
 
 
@@ -50,16 +49,15 @@ def random_tree(eye: Eye, vein: bool, field_mm: float, rng: np.random.Generator)
         if not len(parents.x):
             break
         found.append(parents)
-    return np.concatenate(
-        [np.column_stack([p.x[p.alive], p.y[p.alive], p.radius[p.alive]]) for p in found]
-    )
+    rows = [np.stack([p.x[p.alive], p.y[p.alive], p.radius[p.alive]], axis=1) for p in found]
+    return np.concatenate(rows).astype(np.float64)
 
 
 def _arcades(eye: Eye, trunk: float, rng: np.random.Generator) -> Paths:
     """Two arcs round the macula, above and below, and two shorter ones towards the nose."""
-    t = np.arange(0.0, 12.0, STEP_MM)
+    t = np.arange(0.0, 12.0, STEP_MM, dtype=np.float32)
     (dx, dy), (fx, fy) = eye.disc, eye.fovea
-    x, y = np.empty((4, t.size)), np.empty((4, t.size))
+    x, y = np.empty((4, t.size), np.float32), np.empty((4, t.size), np.float32)
     for k, up in enumerate((-1.0, 1.0)):
         # An ellipse about the fovea that starts at the disc and opens on the far side.
         angle = t / 4.6
@@ -72,23 +70,23 @@ def _arcades(eye: Eye, trunk: float, rng: np.random.Generator) -> Paths:
         x[2 + k] = dx + np.cumsum(np.cos(heading)) * STEP_MM
         y[2 + k] = dy + np.cumsum(np.sin(heading)) * STEP_MM
     heading = np.arctan2(np.gradient(y, axis=1), np.gradient(x, axis=1))
-    x, y = _wiggle(x, y, heading, eye.tortuosity, rng)
-    size = np.array([1.0, 1.0, 0.75, 0.75]) * rng.uniform(0.9, 1.1, 4)
-    radius = trunk * size[:, None] * np.exp(-t / 11.0)[None, :]
+    x, y = _wiggle(x, y, np.cos(heading), np.sin(heading), eye.tortuosity, rng)
+    size = trunk * np.array([1.0, 1.0, 0.75, 0.75]) * rng.uniform(0.9, 1.1, 4)
+    radius = size.astype(np.float32)[:, None] * np.exp(-t / 11.0)[None, :]
     return Paths(x, y, heading, radius, radius > 0.0)
 
 
 def _wiggle(
-    x: Vector, y: Vector, heading: Vector, tortuosity: float, rng: np.random.Generator
-) -> tuple[Vector, Vector]:
-    """Return the paths swung to both sides by two waves each, less at their starts."""
-    t = np.arange(x.shape[1]) * STEP_MM
+    x: Image, y: Image, c: Image, s: Image, tortuosity: float, rng: np.random.Generator
+) -> tuple[Image, Image]:
+    """Return paths of the direction (c, s), swung to both sides by two waves, less at the start."""
+    t = np.arange(x.shape[1], dtype=np.float32) * np.float32(STEP_MM)
     aside = np.zeros_like(x)
     for wavelength, swing in ((2.6, 0.07), (1.1, 0.025)):
-        phase = rng.uniform(0, 2 * np.pi, (len(x), 1))
-        aside += swing * np.sin(2 * np.pi * t / wavelength + phase) - swing * np.sin(phase)
+        phase = rng.uniform(0, 2 * np.pi, (len(x), 1)).astype(np.float32)
+        aside += swing * (np.sin((2.0 * np.pi / wavelength) * t + phase) - np.sin(phase))
     aside *= tortuosity * np.minimum(t, 1.0)
-    return x - np.sin(heading) * aside, y + np.cos(heading) * aside
+    return x - s * aside, y + c * aside
 
 
 def _children(
@@ -102,22 +100,26 @@ def _children(
     row = np.repeat(np.arange(count), per_vessel)
     side = np.where((np.arange(per_vessel) + rng.integers(2, size=(count, 1))) % 2, 1.0, -1.0)
     side = side.ravel()
-    x, y, radius = (a[row, step] for a in (parents.x, parents.y, parents.radius))
     # Murray: the cubes of the radii add up; a branch takes a small share.
-    radius = radius * np.cbrt(rng.uniform(0.12, 0.45, row.size))
+    radius = parents.radius[row, step] * np.cbrt(rng.uniform(0.12, 0.45, row.size))
     start = parents.heading[row, step] + side * rng.uniform(0.5, 1.1, row.size)
     bend = rng.normal(0.0, 0.08, row.size) - side * rng.uniform(0.0, 0.25, row.size)
+    x, y = parents.x[row, step], parents.y[row, step]
     # On the disc itself the vessels have branched already.
     kept = (radius > THINNEST_MM) & (np.hypot(x - eye.disc[0], y - eye.disc[1]) > 1.0)
-    x, y, radius, start, bend = (a[kept, None] for a in (x, y, radius, start, bend))
-    t = np.arange(0.0, length, STEP_MM)[None, :]
-    heading = start + bend * t
-    x = x + np.cumsum(np.cos(heading), axis=1) * STEP_MM
-    y = y + np.cumsum(np.sin(heading), axis=1) * STEP_MM
-    x, y = _wiggle(x, y, heading, 1.2 * eye.tortuosity, rng)
-    radius = radius * (1.0 - 0.45 * t / length)
-    alive = (t < length * rng.uniform(0.5, 1.0, (len(x), 1))) & (radius > THINNEST_MM)
-    return Paths(x, y, heading, radius, alive)
+    # float32: sines of long rows are several times as fast.
+    x, y, first, bent, wide = (
+        a[kept, None].astype(np.float32) for a in (x, y, start, bend, radius)
+    )
+    t = np.arange(0.0, length, STEP_MM, dtype=np.float32)[None, :]
+    heading = first + bent * t
+    c, s = np.cos(heading), np.sin(heading)
+    x = x + np.cumsum(c, axis=1) * np.float32(STEP_MM)
+    y = y + np.cumsum(s, axis=1) * np.float32(STEP_MM)
+    x, y = _wiggle(x, y, c, s, 1.2 * eye.tortuosity, rng)
+    wide = wide * (1.0 - np.float32(0.45 / length) * t)
+    alive = (t < length * rng.uniform(0.5, 1.0, (len(x), 1))) & (wide > THINNEST_MM)
+    return Paths(x, y, heading, wide, alive)
 
 
 def _cut(paths: Paths, eye: Eye, field_mm: float) -> Paths:

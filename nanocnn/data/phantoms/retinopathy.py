@@ -107,7 +107,7 @@ def choose_sites(counts: Counts, eye: Eye, scale: float, rng: np.random.Generato
 class _Places:
     """Random points of the field, and how much room there is left round each."""
 
-    def __init__(self, eye: Eye, rng: np.random.Generator, count: int = 1500) -> None:
+    def __init__(self, eye: Eye, rng: np.random.Generator, count: int = 1000) -> None:
         r, turn = (FIELD_MM - 0.15) * np.sqrt(rng.random(count)), rng.uniform(0, 2 * np.pi, count)
         self.x, self.y, self.rng = r * np.cos(turn), r * np.sin(turn), rng
         right, low = self.x > eye.fovea[0], self.y > eye.fovea[1]
