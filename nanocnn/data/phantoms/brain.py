@@ -169,6 +169,9 @@ def _bend(x: Vector, y: Vector, head: Head, z: float, push: Push | None) -> tupl
         # Nothing at the centre, `shift` at the distance `reach`, little far away.
         fall = np.exp((u * u + v * v) * (-0.5 / push.reach**2))
         fall *= push.shift * float(np.exp(0.5)) / push.reach
+        # The skull gives no way.
+        surface = Surface(head, z)
+        fall *= np.clip(2.0 - 2.0 * ((x / surface.a) ** 2 + (y / surface.b) ** 2), 0.0, 1.0)
         dx += u * fall
         dy += v * fall
     return dx, dy

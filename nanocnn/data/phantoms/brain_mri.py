@@ -26,23 +26,17 @@ from nanocnn.data.phantoms.texture import bias_field, rician_noise, smooth_field
 SPACING_MM = 4.0
 MOST_SLICES = 16
 GRAIN_MM, GRAIN = 5.0, 0.025
-SIGNALS = {
-    "flair": {
-        "skin": 0.40, "fat": 0.66, "muscle": 0.30, "bone": 0.04, "marrow": 0.34,
-        "csf": 0.07, "grey": 0.47, "white": 0.37, "deep": 0.43,
-        "spots": 0.74, "oedema": 0.78, "core": 0.66, "dead": 0.34,
-    },
-    "t1": {
-        "skin": 0.42, "fat": 0.92, "muscle": 0.40, "bone": 0.05, "marrow": 0.55,
-        "csf": 0.12, "grey": 0.46, "white": 0.68, "deep": 0.53,
-        "spots": 0.52, "oedema": 0.46, "core": 0.40, "dead": 0.20,
-    },
-    "t1ce": {
-        "skin": 0.42, "fat": 0.92, "muscle": 0.42, "bone": 0.05, "marrow": 0.55,
-        "csf": 0.12, "grey": 0.46, "white": 0.68, "deep": 0.53,
-        "spots": 0.52, "oedema": 0.46, "core": 0.98, "dead": 0.20,
-    },
+FLAIR = {
+    "skin": 0.40, "fat": 0.66, "muscle": 0.30, "bone": 0.04, "marrow": 0.34,
+    "csf": 0.07, "grey": 0.47, "white": 0.37, "deep": 0.43,
+    "spots": 0.74, "oedema": 0.78, "core": 0.66, "dead": 0.34,
 }  # fmt: skip
+T1 = {
+    "skin": 0.42, "fat": 0.92, "muscle": 0.40, "bone": 0.05, "marrow": 0.55,
+    "csf": 0.12, "grey": 0.46, "white": 0.68, "deep": 0.53,
+    "spots": 0.52, "oedema": 0.46, "core": 0.40, "dead": 0.20,
+}  # fmt: skip
+SIGNALS = {"flair": FLAIR, "t1": T1, "t1ce": {**T1, "core": 0.98}}
 
 
 class BrainMRI(NamedTuple):

@@ -57,10 +57,14 @@ class Fundus(NamedTuple):
 
 
 class Camera(NamedTuple):
-    """How bright and in what tint one patient was photographed."""
+    """How bright and in what tint one patient was photographed.
+
+    `slope` is how much brighter the right and the lower edge are than the middle.
+    """
 
     exposure: Image
     vignette: float
+    slope: tuple[float, float] = (0.0, 0.0)
 
 
 def fundus(
@@ -201,6 +205,8 @@ def _draw_eye(
     counts = random_counts(int(result.labels[k]), rng)
     # Its own stream, since it is asked for more numbers the more pixels there are.
     grain = rng.spawn(1)[0]
+    turn, slope = rng.uniform(0, 2 * np.pi), (0.12 + 0.3 * difficulty) * rng.uniform(0.2, 1.0)
+    camera = camera._replace(slope=(slope * np.cos(turn), slope * np.sin(turn)))
     retina = draw_retina(grid, patient, rng, grain)
     sites = choose_sites(counts, retina.eye, 1.15 - 0.3 * difficulty, rng)
     draw_marks(retina.colour, grid, retina.eye, difficulty, rng)
@@ -228,15 +234,14 @@ def _photograph(
 ) -> Image:
     """Light the scene unevenly, blur it, add noise, and look through the camera's round field."""
     x, y = grid.x / np.float32(FIELD_MM), grid.y / np.float32(FIELD_MM)
-    turn, slope = rng.uniform(0, 2 * np.pi), (0.12 + 0.3 * difficulty) * rng.uniform(0.2, 1.0)
     light = 1.0 - np.float32(camera.vignette) * (x * x + y * y)
-    light += np.float32(slope * np.cos(turn)) * x + np.float32(slope * np.sin(turn)) * y
+    light += np.float32(camera.slope[0]) * x + np.float32(camera.slope[1]) * y
     image = scene * light[:, :, None]
     image *= camera.exposure
     image = blur(image, (0.03 + 0.08 * difficulty) / grid.pixel_mm)
     noise = rng.standard_normal(image.shape, np.float32)
     noise *= np.float32(0.008 + 0.022 * difficulty)
     image += noise
+    np.clip(image, 0.0, 1.0, out=image)
     image *= cover(np.float32(FIELD_MM) - np.hypot(grid.x, grid.y), grid.pixel_mm)[:, :, None]
-    clipped: Image = np.clip(image, 0.0, 1.0, out=image)
-    return clipped
+    return image
