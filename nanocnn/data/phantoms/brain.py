@@ -224,7 +224,7 @@ def _deep_grey(x: Image, y: Image, z: float, px: float) -> Image:
         scale2 = 1.0 - ((z - cz) / half) ** 2
         if scale2 < 0.04:
             continue
-        scale, c, s = np.sqrt(scale2), np.float32(np.cos(turn)), np.float32(np.sin(turn))
+        scale, c, s = float(np.sqrt(scale2)), np.float32(np.cos(turn)), np.float32(np.sin(turn))
         u, v = right - np.float32(cx), y - np.float32(cy)
         one = ellipse(c * u + s * v, c * v - s * u, a * scale, b * scale)
         np.maximum(inside, one, out=inside)

@@ -51,7 +51,7 @@ def random_glioma(rng: np.random.Generator, difficulty: float) -> Glioma:
     u = rng.uniform
     radius = u(*RADIUS_MM) * (1.0 - 0.55 * difficulty)
     return Glioma(
-        x=u(24.0, 42.0) * rng.choice([-1.0, 1.0]),
+        x=u(24.0, 42.0) * float(rng.choice([-1.0, 1.0])),
         y=u(-42.0, 44.0),
         z=u(2.0, 32.0),
         radius=radius,
