@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nanocnn.data.phantoms import Fundus, fundus
 from nanocnn.data.phantoms.retina import FIELD_MM, FIELD_OF_VIEW_MM
-from nanocnn.data.phantoms.retinal_vessels import FOVEA_MM, Eye, random_tree
+from nanocnn.data.phantoms.retinal_vessels import FOVEA_MM, Eye, random_trees
 from nanocnn.data.phantoms.retinopathy import (
     GAP_MM,
     Counts,
@@ -19,6 +19,7 @@ from nanocnn.data.phantoms.retinopathy import (
     random_counts,
 )
 from nanocnn.data.phantoms.shapes import make_grid, union_of_discs
+from nanocnn.data.phantoms.texture import smooth_field
 from nanocnn.evaluation.baselines import (
     histogram_features,
     logistic_regression_accuracy,
@@ -166,19 +167,20 @@ def test_vessels_are_darker_than_what_is_beside_them(phantoms: Fundus) -> None:
 
 def test_arteries_are_finer_than_veins_and_both_spare_the_fovea() -> None:
     grid = make_grid(128, FIELD_OF_VIEW_MM)
-    area = {}
-    for vein in (False, True):
-        trees = [random_tree(EYE, vein, FIELD_MM, np.random.default_rng(k)) for k in range(5)]
+    area = []
+    for trees in zip(
+        *(random_trees(EYE, FIELD_MM, np.random.default_rng(k)) for k in range(5)), strict=True
+    ):
         points = np.concatenate(trees)
         away = np.hypot(points[:, 0] - EYE.fovea[0], points[:, 1] - EYE.fovea[1])
         assert away.min() > FOVEA_MM
         assert np.hypot(points[:, 0], points[:, 1]).max() < FIELD_MM + 0.3
-        area[vein] = np.mean([(union_of_discs(grid, t, 0.2) > 0).mean() for t in trees])
+        area.append(np.mean([(union_of_discs(grid, t, 0.2) > 0).mean() for t in trees]))
         # Both arcades pass above and below the macula and reach its far side.
         for up in (-1.0, 1.0):
             far = (points[:, 0] < EYE.fovea[0] - 1.0) & (up * points[:, 1] > 1.5)
             assert far.any()
-    assert area[False] < 0.9 * area[True]
+    assert area[0] < 0.9 * area[1]
 
 
 def test_right_and_left_eyes_are_mirrored(phantoms: Fundus) -> None:
@@ -197,6 +199,16 @@ def test_fovea_is_darker_than_the_retina_and_the_outside_black(phantoms: Fundus)
     healthy = phantoms.images[phantoms.labels == 0][..., 1]
     assert healthy[:, 60:70, 56:66].mean() < 0.85 * healthy[:, 60:70, 28:38].mean()
     assert not phantoms.images[:, :8, :8].any()
+
+
+def test_smooth_field_is_smooth_and_alike_in_all_directions() -> None:
+    rng = np.random.default_rng(0)
+    fields = np.stack([smooth_field(rng, 64, 3.0) for _ in range(40)])
+    assert fields.std() == pytest.approx(1.0, abs=0.01)
+    for axis in (1, 2):
+        # The correlation of blurred white noise at a distance d is exp(-d^2 / 4 sigma^2).
+        apart = np.mean(fields * np.roll(fields, 4, axis))
+        assert apart == pytest.approx(np.exp(-16 / 36), abs=0.06)
 
 
 def test_both_eyes_have_nearly_the_same_grade() -> None:

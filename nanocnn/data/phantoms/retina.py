@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nanocnn.data.phantoms.retinal_vessels import Eye, random_tree
+from nanocnn.data.phantoms.retinal_vessels import Eye, random_trees
 from nanocnn.data.phantoms.shapes import Grid, Image, box, cover, ellipse, union_of_discs
 from nanocnn.data.phantoms.texture import smooth_field
 
@@ -75,8 +75,7 @@ def draw_retina(
     _draw_disc(colour, grid, eye, patient, rng)
     blood = np.zeros((grid.size, grid.size), np.float32)
     seen = np.zeros_like(blood)
-    for vein in (False, True):
-        points = random_tree(eye, vein, FIELD_MM, rng)
+    for vein, points in enumerate(random_trees(eye, FIELD_MM, rng)):
         for thin in (True, False):
             chosen = points[(points[:, 2] < FINE_MM) == thin]
             inside = union_of_discs(grid, chosen, grid.pixel_mm)

@@ -22,13 +22,14 @@ ARTERY_MM, VEIN_MM = 0.072, 0.096
 
 
 class Paths(NamedTuple):
-    """Vessels as rows of points, (V, T) arrays; a vessel ends where `alive` does."""
+    """Vessels as rows of points, (V, T) arrays but for `vein`; one ends where `alive` does."""
 
     x: Image
     y: Image
     heading: Image
     radius: Image
     alive: NDArray[np.bool_]
+    vein: NDArray[np.bool_]
 
 
 class Eye(NamedTuple):
@@ -39,10 +40,9 @@ class Eye(NamedTuple):
     tortuosity: float
 
 
-def random_tree(eye: Eye, vein: bool, field_mm: float, rng: np.random.Generator) -> Points:
-    """Return points (x, y, radius) along all arteries, or all veins, of one eye."""
-    trunk = VEIN_MM if vein else ARTERY_MM
-    parents = _cut(_arcades(eye, trunk, rng), eye, field_mm)
+def random_trees(eye: Eye, field_mm: float, rng: np.random.Generator) -> tuple[Points, Points]:
+    """Return points (x, y, radius) along all arteries, and along all veins, of one eye."""
+    parents = _cut(_arcades(eye, rng), eye, field_mm)
     found = [parents]
     for per_vessel, length in ((6, 5.0), (4, 2.8), (2, 1.6)):
         parents = _cut(_children(parents, per_vessel, length, eye, rng), eye, field_mm)
@@ -50,30 +50,32 @@ def random_tree(eye: Eye, vein: bool, field_mm: float, rng: np.random.Generator)
             break
         found.append(parents)
     rows = [np.stack([p.x[p.alive], p.y[p.alive], p.radius[p.alive]], axis=1) for p in found]
-    return np.concatenate(rows).astype(np.float64)
+    points = np.concatenate(rows).astype(np.float64)
+    vein = np.concatenate([np.broadcast_to(p.vein[:, None], p.x.shape)[p.alive] for p in found])
+    return points[~vein], points[vein]
 
 
-def _arcades(eye: Eye, trunk: float, rng: np.random.Generator) -> Paths:
-    """Two arcs round the macula, above and below, and two shorter ones towards the nose."""
+def _arcades(eye: Eye, rng: np.random.Generator) -> Paths:
+    """An artery and a vein each: two arcs round the macula, above and below, two to the nose."""
     t = np.arange(0.0, 12.0, STEP_MM, dtype=np.float32)
     (dx, dy), (fx, fy) = eye.disc, eye.fovea
-    x, y = np.empty((4, t.size), np.float32), np.empty((4, t.size), np.float32)
-    for k, up in enumerate((-1.0, 1.0)):
+    x, y = np.empty((8, t.size), np.float32), np.empty((8, t.size), np.float32)
+    for k, up in enumerate((-1.0, 1.0, -1.0, 1.0)):
         # An ellipse about the fovea that starts at the disc and opens on the far side.
         angle = t / 4.6
         across = (dx - fx) * (1.0 + 0.12 * angle)
         high = rng.uniform(2.7, 3.9) * (1.0 + 0.05 * angle)
-        x[k] = fx + across * np.cos(angle) + 0.25 * rng.normal() * np.minimum(t, 1.0)
-        y[k] = dy + up * high * np.sin(angle) + (fy - dy) * np.minimum(angle, 1.0)
+        x[2 * k] = fx + across * np.cos(angle) + 0.25 * rng.normal() * np.minimum(t, 1.0)
+        y[2 * k] = dy + up * high * np.sin(angle) + (fy - dy) * np.minimum(angle, 1.0)
         # Nasal: up and outwards, bent a little.
         heading = up * (rng.uniform(0.55, 1.15) + rng.uniform(-0.1, 0.06) * t)
-        x[2 + k] = dx + np.cumsum(np.cos(heading)) * STEP_MM
-        y[2 + k] = dy + np.cumsum(np.sin(heading)) * STEP_MM
+        x[2 * k + 1] = dx + np.cumsum(np.cos(heading)) * STEP_MM
+        y[2 * k + 1] = dy + np.cumsum(np.sin(heading)) * STEP_MM
     heading = np.arctan2(np.gradient(y, axis=1), np.gradient(x, axis=1))
     x, y = _wiggle(x, y, np.cos(heading), np.sin(heading), eye.tortuosity, rng)
-    size = trunk * np.array([1.0, 1.0, 0.75, 0.75]) * rng.uniform(0.9, 1.1, 4)
+    size = np.repeat([ARTERY_MM, VEIN_MM], 4) * np.tile([1.0, 0.75], 4) * rng.uniform(0.9, 1.1, 8)
     radius = size.astype(np.float32)[:, None] * np.exp(-t / 11.0)[None, :]
-    return Paths(x, y, heading, radius, radius > 0.0)
+    return Paths(x, y, heading, radius, radius > 0.0, np.arange(8) >= 4)
 
 
 def _wiggle(
@@ -119,7 +121,7 @@ def _children(
     x, y = _wiggle(x, y, c, s, 1.2 * eye.tortuosity, rng)
     wide = wide * (1.0 - np.float32(0.45 / length) * t)
     alive = (t < length * rng.uniform(0.5, 1.0, (len(x), 1))) & (wide > THINNEST_MM)
-    return Paths(x, y, heading, wide, alive)
+    return Paths(x, y, heading, wide, alive, parents.vein[row[kept]])
 
 
 def _cut(paths: Paths, eye: Eye, field_mm: float) -> Paths:
@@ -129,4 +131,4 @@ def _cut(paths: Paths, eye: Eye, field_mm: float) -> Paths:
     alive = paths.alive & np.logical_and.accumulate(in_field & off_fovea, axis=1)
     kept = alive.any(axis=1)
     x, y, heading, radius = (a[kept] for a in paths[:4])
-    return Paths(x, y, heading, radius, alive[kept])
+    return Paths(x, y, heading, radius, alive[kept], paths.vein[kept])
