@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from nanocnn.data.phantoms import LungCT, lung_ct
-from nanocnn.data.phantoms.anatomy import Image, draw_chest, make_grid, random_chest
-from nanocnn.data.phantoms.lesions import (
+from nanocnn.data.phantoms.chest import FIELD_OF_VIEW_MM, draw_chest, random_chest
+from nanocnn.data.phantoms.nodules import (
     DENSITY_HU,
     DIAMETER_MM,
     Site,
@@ -15,6 +15,7 @@ from nanocnn.data.phantoms.lesions import (
     draw_benign,
     draw_nodule,
 )
+from nanocnn.data.phantoms.shapes import Image, make_grid
 from nanocnn.data.phantoms.texture import ct_noise, hounsfield_window
 from nanocnn.evaluation.baselines import (
     histogram_features,
@@ -121,7 +122,7 @@ def _blank() -> tuple[Image, Image]:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_benign_opacity_is_made_of_the_pixels_of_a_nodule(seed: int) -> None:
-    grid = make_grid(128)
+    grid = make_grid(128, FIELD_OF_VIEW_MM)
     rng = np.random.default_rng(seed)
     site = Site(-3.0, 8.0, rng.uniform(*DIAMETER_MM), rng.uniform(*DENSITY_HU))
     (nodule, lung), (benign, _) = _blank(), _blank()
@@ -137,7 +138,7 @@ def test_benign_opacity_is_made_of_the_pixels_of_a_nodule(seed: int) -> None:
 
 
 def test_sites_do_not_touch() -> None:
-    grid, rng = make_grid(128), np.random.default_rng(0)
+    grid, rng = make_grid(128, FIELD_OF_VIEW_MM), np.random.default_rng(0)
     for _ in range(20):
         _, depth = draw_chest(grid, random_chest(rng), rng)
         sites = choose_sites(rng, grid, depth, 3)

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import operator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nanocnn.data.phantoms.anatomy import (
+from nanocnn.data.phantoms.chest import (
+    FIELD_OF_VIEW_MM,
     LUNG_EDGE,
     Chest,
-    Grid,
-    Image,
     another_slice,
-    cover,
     draw_chest,
-    make_grid,
     random_chest,
 )
-from nanocnn.data.phantoms.lesions import choose_sites, draw_benign, draw_nodule
+from nanocnn.data.phantoms.nodules import choose_sites, draw_benign, draw_nodule
+from nanocnn.data.phantoms.series import check_series, patient_ids
+from nanocnn.data.phantoms.shapes import Grid, Image, cover, make_grid
 from nanocnn.data.phantoms.texture import ct_noise, hounsfield_window
 from nanocnn.data.phantoms.vessels import draw_vessels
 
@@ -27,8 +25,6 @@ WINDOW_CENTRE_HU = -400.0
 WINDOW_WIDTH_HU = 1400.0
 NOISE_HU = (12.0, 20.0)
 UNEVEN_HU = 14.0
-SMALLEST_SIZE = 64
-MOST_PATIENTS = 2**32
 
 
 class LungCT(NamedTuple):
@@ -106,18 +102,13 @@ def lung_ct(n: int, seed: int, size: int = 128, *, patients_from: int = 0) -> Lu
     are no fissures, emphysema, effusion, motion or streaks; fat, muscle, heart and bone are plain
     ovals of one density.
     """
-    n, seed, size = _whole("n", n), _whole("seed", seed), _whole("size", size)
-    patients_from = _whole("patients_from", patients_from)
-    _check_range("n", n, 1, 2 * MOST_PATIENTS)
-    _check_range("seed", seed, 0, 2**31 - 1)
-    _check_range("size", size, SMALLEST_SIZE, 4096)
-    _check_range("patients_from", patients_from, 0, MOST_PATIENTS - (n + 1) // 2)
-    grid = make_grid(size)
+    n, seed, size, patients_from = check_series("lung_ct", n, seed, size, patients_from, 2)
+    grid = make_grid(size, FIELD_OF_VIEW_MM)
     result = LungCT(
         images=np.empty((n, size, size), np.float32),
         labels=np.empty(n, np.int64),
         masks=np.zeros((n, size, size), np.bool_),
-        patients=seed * 2**32 + patients_from + np.arange(n, dtype=np.int64) // 2,
+        patients=patient_ids(n, seed, patients_from, 2),
         diameters=np.empty(n, np.float32),
     )
     for k in range(n):
@@ -149,15 +140,3 @@ def _draw_slice(
             draw_benign(hu, lung, grid, site, rng)
     hu += ct_noise(rng, grid.size, grid.pixel_mm, noise=rng.uniform(*NOISE_HU), uneven=UNEVEN_HU)
     return hounsfield_window(hu, WINDOW_CENTRE_HU, WINDOW_WIDTH_HU), sites[0].diameter
-
-
-def _whole(name: str, value: object) -> int:
-    try:
-        return operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(f"{name} is {value!r}; lung_ct needs a whole number (int)") from None
-
-
-def _check_range(name: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise ValueError(f"{name} is {value}; lung_ct needs a whole number from {low} to {high}")

@@ -58,3 +58,76 @@ def hounsfield_window(hu: Image, centre: float, width: float) -> Image:
     low = np.float32(centre - 0.5 * width)
     shown: Image = np.clip((hu - low) / np.float32(width), 0.0, 1.0)
     return shown
+
+
+@lru_cache(maxsize=16)
+def _gaussian_spectrum(size: int, sigma: float) -> Image:
+    """Return the transfer function of a Gaussian blur of `sigma` pixels, for `irfft2`."""
+    rows = np.fft.fftfreq(size)[:, None]
+    columns = np.fft.rfftfreq(size)[None, :]
+    transfer = np.exp(-2.0 * (np.pi * sigma) ** 2 * (rows**2 + columns**2))
+    return transfer.astype(np.float32)
+
+
+def blur(image: Image, sigma: float) -> Image:
+    """Blur the first two axes of an image by a Gaussian of `sigma` pixels, as if it were periodic.
+
+    Parameters
+    ----------
+    image : (size, size) or (size, size, C) float32 array
+    sigma : float
+
+    Returns
+    -------
+    blurred : float32 array of the same shape
+    """
+    transfer = _gaussian_spectrum(image.shape[0], sigma)
+    if image.ndim == 3:
+        transfer = transfer[:, :, None]
+    spectrum = np.fft.rfft2(image, axes=(0, 1)) * transfer
+    return np.fft.irfft2(spectrum, s=image.shape[:2], axes=(0, 1)).astype(np.float32)
+
+
+def smooth_field(rng: np.random.Generator, size: int, sigma: float) -> Image:
+    """Return white noise blurred by `sigma` pixels: mean 0, deviation 1 over the field."""
+    transfer = _gaussian_spectrum(size, sigma)
+    # White noise has a white spectrum: it is drawn there, which saves a transform.
+    real, imaginary = rng.standard_normal((2, *transfer.shape), np.float32)
+    spectrum = (real + np.complex64(1j) * imaginary) * transfer
+    field = np.fft.irfft2(spectrum, s=(size, size)).astype(np.float32)
+    field -= field.mean()
+    field /= field.std()
+    return field
+
+
+def rician_noise(signal: Image, sigma: float, rng: np.random.Generator) -> Image:
+    r"""Return what a scanner shows of `signal`: the length of a complex number with noise in both
+    parts, which raises the mean where there is little signal.
+
+    .. math:: |S + \sigma (n_1 + i\, n_2)|, \qquad n_1, n_2 \sim N(0, 1)
+    """
+    noise = rng.standard_normal((2, *signal.shape), np.float32) * np.float32(sigma)
+    shown: Image = np.hypot(signal + noise[0], noise[1])
+    return shown
+
+
+def bias_field(rng: np.random.Generator, grid_x: Image, grid_y: Image, strength: float) -> Image:
+    """Return the slow unevenness of the coils' sensitivity, about 1.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+    grid_x, grid_y : arrays that broadcast to the image        from -1 to 1
+    strength : float        the logarithm runs from about -strength to strength
+
+    Returns
+    -------
+    bias : float32 array, above 0
+    """
+    a = rng.uniform(-1.0, 1.0, 5)
+    a *= strength / np.abs(a).sum()
+    a = a.astype(np.float32)
+    x, y = grid_x, grid_y
+    log = a[0] * x + a[1] * y + a[2] * x * y + a[3] * (x * x - 0.4) + a[4] * (y * y - 0.4)
+    bias: Image = np.exp(log)
+    return bias

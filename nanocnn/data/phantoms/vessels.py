@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nanocnn.data.phantoms.anatomy import LUNG_EDGE, Chest, Grid, Image, cover
+from nanocnn.data.phantoms.chest import LUNG_EDGE, Chest
+from nanocnn.data.phantoms.shapes import Grid, Image, Points, cover, near_points
 
-Points = NDArray[np.float64]
 BLOOD_HU = 45.0
 VESSEL_EDGE = 2.0
 THINNEST_MM = 1.3
@@ -74,22 +73,15 @@ def _end_on(grid: Grid, depth: Image, rng: np.random.Generator) -> Points:
 
 def _splat(veil: Image, grid: Grid, points: Points, soft: float) -> None:
     """Raise `veil` to how far each pixel is filled by discs whose edges are `soft` pixels wide."""
-    px, size = grid.pixel_mm, grid.size
+    px = grid.pixel_mm
     # Wide vessels are few: two sizes of neighbourhood save most of the work.
     wide = points[:, 2] > 2.0
     for part in (points[~wide], points[wide]):
         if len(part) == 0:
             continue
-        reach = int(part[:, 2].max() / px + 1.5)
-        offset = np.arange(-reach, reach + 1)
-        place = part[:, :2] / px + 0.5 * (size - 1)
-        nearest = np.clip(np.rint(place), reach, size - 1 - reach).astype(np.int64)
-        gap = (nearest[:, :, None] + offset - place[:, :, None]).astype(np.float32)
-        away = np.sqrt(gap[:, 0, None, :] ** 2 + gap[:, 1, :, None] ** 2)
+        index, away = near_points(grid, part, int(part[:, 2].max() / px + 1.5))
         radius = (part[:, 2] / px).astype(np.float32)[:, None, None]
         # A vessel thinner than its soft edge fills only part of a pixel.
         most = np.minimum(1.0, np.float32(2.0 - 0.7 * (soft - 1.0)) * radius)
         filled = np.clip((radius - away) / np.float32(soft) + np.float32(0.5), 0.0, most)
-        row, column = nearest[:, 1, None] + offset, nearest[:, 0, None] + offset
-        index = row[:, :, None] * size + column[:, None, :]
         np.maximum.at(veil.reshape(-1), index.ravel(), filled.ravel())

@@ -1,9 +1,6 @@
 """The chest wall, lungs, ribs, spine and heart of one axial slice, as smooth implicit shapes.
 
-Every shape is a function that is positive inside and falls off by about one per millimetre, so that
-an edge can be drawn a pixel or two soft, shapes can be united and cut, and "how deep in a lung" is
-known where a lesion is to be placed. x runs to the right of the image (the patient's left), y
-towards the patient's back; both are in mm from the centre of the field of view.
+x runs to the right of the image (the patient's left), y towards the patient's back.
 """
 
 from __future__ import annotations
@@ -11,29 +8,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Image = NDArray[np.float32]
+from nanocnn.data.phantoms.shapes import Grid, Image, box, ellipse, paint, round_min, superellipse
 
 FIELD_OF_VIEW_MM = 300.0
 LUNG_EDGE = 2.0  # pixels; breathing blurs it, and a small network learns beside it more easily
 AIR, FAT, MUSCLE, MARROW, CORTEX = -1000.0, -100.0, 50.0, 220.0, 700.0
-
-
-class Grid(NamedTuple):
-    """The pixel centres of a square slice, in mm."""
-
-    size: int
-    pixel_mm: float
-    x: Image
-    y: Image
-
-
-def make_grid(size: int) -> Grid:
-    """Return the grid of `size` by `size` pixels over the field of view."""
-    pixel_mm = FIELD_OF_VIEW_MM / size
-    axis = ((np.arange(size) - 0.5 * (size - 1)) * pixel_mm).astype(np.float32)
-    return Grid(size, pixel_mm, axis[None, :], axis[:, None])
 
 
 class Chest(NamedTuple):
@@ -104,44 +84,6 @@ def another_slice(chest: Chest, rng: np.random.Generator) -> Chest:
     )
 
 
-def _superellipse(x: Image, y: Image, a: float, b: float, power: float) -> Image:
-    def raised(t: Image) -> Image:
-        # exp and log of float32 are several times faster than its powers.
-        result: Image = np.exp(np.float32(power) * np.log(np.abs(t) + np.float32(1e-6)))
-        return result
-
-    rho = np.exp(np.log(raised(x / a) + raised(y / b)) * np.float32(1.0 / power))
-    # (1 - rho) times the mean radius is close enough to a distance near the outline.
-    inside: Image = (1.0 - rho) * np.float32(0.5 * (a + b))
-    return inside
-
-
-def _ellipse(x: Image, y: Image, a: float, b: float) -> Image:
-    rho = np.sqrt((x / a) ** 2 + (y / b) ** 2)
-    inside: Image = (1.0 - rho) * np.float32(min(a, b))
-    return inside
-
-
-def _round_min(f: Image, g: Image, radius: float) -> Image:
-    """The smaller of two shape functions, with corners rounded over about `radius` mm."""
-    h = np.maximum(np.float32(radius) - np.abs(f - g), 0.0)
-    rounded: Image = np.minimum(f, g) - h * h * np.float32(0.25 / radius)
-    return rounded
-
-
-def cover(inside: Image, pixel_mm: float, soft: float = 1.0) -> Image:
-    """Return how far each pixel is filled by a shape, in [0, 1]; its edge is `soft` pixels wide."""
-    filled: Image = inside * np.float32(1.0 / (soft * pixel_mm)) + np.float32(0.5)
-    # Twice as fast as np.clip on arrays as small as a rib.
-    return np.minimum(np.maximum(filled, 0.0, out=filled), 1.0, out=filled)
-
-
-def _paint(
-    hu: Image, inside: Image, value: float | Image, pixel_mm: float, soft: float = 1.0
-) -> None:
-    hu += cover(inside, pixel_mm, soft) * (value - hu)
-
-
 def _paint_ellipse(
     hu: Image,
     grid: Grid,
@@ -155,22 +97,11 @@ def _paint_ellipse(
     rows, columns = box(grid, centre, max(axes) + 2.0 * grid.pixel_mm)
     x, y = grid.x[:, columns] - np.float32(centre[0]), grid.y[rows] - np.float32(centre[1])
     c, s = np.float32(np.cos(turn)), np.float32(np.sin(turn))
-    inside = _ellipse(c * x + s * y, c * y - s * x, *axes)
+    inside = ellipse(c * x + s * y, c * y - s * x, *axes)
     if rim is not None:
-        _paint(hu[rows, columns], inside, rim, grid.pixel_mm)
+        paint(hu[rows, columns], inside, rim, grid.pixel_mm)
         inside -= np.float32(1.8)
-    _paint(hu[rows, columns], inside, value, grid.pixel_mm)
-
-
-def box(grid: Grid, centre: tuple[float, float], reach: float) -> tuple[slice, slice]:
-    """Return the rows and columns within `reach` mm of (x, y), cut at the image's border."""
-    half = 0.5 * (grid.size - 1)
-    column, row = centre[0] / grid.pixel_mm + half, centre[1] / grid.pixel_mm + half
-    r = reach / grid.pixel_mm
-    return (
-        slice(max(int(row - r), 0), max(int(row + r) + 2, 0)),
-        slice(max(int(column - r), 0), max(int(column + r) + 2, 0)),
-    )
+    paint(hu[rows, columns], inside, value, grid.pixel_mm)
 
 
 def draw_chest(grid: Grid, chest: Chest, rng: np.random.Generator) -> tuple[Image, Image]:
@@ -187,12 +118,12 @@ def draw_chest(grid: Grid, chest: Chest, rng: np.random.Generator) -> tuple[Imag
     a, b = chest.half_width, chest.half_depth
     hu = np.full((grid.size, grid.size), AIR, np.float32)
     _draw_table(hu, grid, chest)
-    body = _superellipse(x, y, a, b, chest.squareness)
-    _paint(hu, body, FAT, grid.pixel_mm)
-    _paint(hu, body - np.float32(chest.fat), MUSCLE, grid.pixel_mm)
+    body = superellipse(x, y, a, b, chest.squareness)
+    paint(hu, body, FAT, grid.pixel_mm)
+    paint(hu, body - np.float32(chest.fat), MUSCLE, grid.pixel_mm)
     lung = _lungs(x, y, body, chest)
     air = (chest.lung_hu + chest.gravity_hu * (y / b)).astype(np.float32)
-    _paint(hu, lung, air, grid.pixel_mm, LUNG_EDGE)
+    paint(hu, lung, air, grid.pixel_mm, LUNG_EDGE)
     _draw_airways(hu, grid, chest)
     _draw_bones(hu, grid, chest, rng)
     return hu, lung
@@ -203,13 +134,13 @@ def _draw_table(hu: Image, grid: Grid, chest: Chest) -> None:
     below = grid.y - np.float32(chest.shift_y + chest.half_depth + chest.table_gap)
     for shell in (below + grid.x**2 * np.float32(7e-4), below - np.float32(20.0)):
         inside = np.minimum(np.float32(1.4) - np.abs(shell), np.float32(125.0) - np.abs(grid.x))
-        _paint(hu, inside, chest.table_hu, grid.pixel_mm)
+        paint(hu, inside, chest.table_hu, grid.pixel_mm)
 
 
 def _lungs(x: Image, y: Image, body: Image, chest: Chest) -> Image:
     """The inside of the ribs, less the heart, the septum between the lungs, and the spine."""
     lung: Image = body - np.float32(chest.fat + chest.wall)
-    heart = _ellipse(
+    heart = ellipse(
         x - np.float32(chest.heart_x),
         y - np.float32(chest.heart_y),
         chest.heart * 1.15,
@@ -218,12 +149,10 @@ def _lungs(x: Image, y: Image, body: Image, chest: Chest) -> Image:
     # The mediastinum is narrow behind the breastbone and widens round the great vessels.
     wide = chest.septum + 10.0 * np.exp(-(((y - 8.0) / 30.0) ** 2)).astype(np.float32)
     septum = wide - np.abs(x)
-    spine = _ellipse(x, y - np.float32(chest.spine_y + 6.0), chest.spine + 9.0, chest.spine + 14.0)
-    aorta = _ellipse(
-        x - np.float32(chest.spine + 3.0), y - np.float32(chest.spine_y - 16.0), 13, 13
-    )
+    spine = ellipse(x, y - np.float32(chest.spine_y + 6.0), chest.spine + 9.0, chest.spine + 14.0)
+    aorta = ellipse(x - np.float32(chest.spine + 3.0), y - np.float32(chest.spine_y - 16.0), 13, 13)
     for organ in (heart, septum, spine, aorta):
-        lung = _round_min(lung, -organ, 12.0)
+        lung = round_min(lung, -organ, 12.0)
     return lung
 
 

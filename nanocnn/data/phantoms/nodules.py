@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nanocnn.data.phantoms.anatomy import Grid, Image, box
+from nanocnn.data.phantoms.shapes import Grid, Image, box
 
 DIAMETER_MM = (28.0, 44.0)
 DENSITY_HU = (0.0, 150.0)
