@@ -64,7 +64,11 @@ def test_16_bits_flat_labels_and_no_val_part(tmp_path: Path) -> None:
         ("train_images", None, "has no train_images"),
         ("val_labels", None, "has no val_labels"),
         ("train_images", np.zeros((6, 5), np.uint8), "train_images has shape (6, 5)"),
-        ("train_images", np.zeros((6, 5, 5, 5), np.uint8), "train_images has shape (6, 5, 5, 5)"),
+        (
+            "train_images",
+            np.zeros((6, 5, 5, 5), np.uint8),
+            "needed are volumes (N, D, H, W), all alike",
+        ),
         ("val_images", np.zeros((0, 5, 4), np.uint8), "val_images is empty"),
         ("test_images", np.zeros((4, 6, 6), np.uint8), "all parts must be alike"),
         ("test_images", np.zeros((4, 5, 4), np.uint16), "all parts must be alike"),
