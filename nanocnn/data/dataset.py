@@ -99,8 +99,10 @@ class ImageDataset:
         self.groups = check_column(groups, n, "groups")
         self._masks: NDArray[np.uint8] | list[Reader] | None = None
         if masks is not None:
-            is_array = isinstance(masks, np.ndarray)
-            self._masks = check_masks(masks, "masks") if is_array else list(masks)
+            if isinstance(masks, np.ndarray):
+                self._masks = check_masks(masks, "masks")
+            else:
+                self._masks = list(masks)
             if len(self._masks) != n:
                 raise DataError(f"{len(self._masks)} masks given for {n} images; give one each")
         self.spacing = None if spacing is None else np.asarray(spacing, np.float64)

@@ -37,6 +37,7 @@ CT_RANGE = (-1024.0, 3071.0)
 _MAX_INFLATED = 512 * 2**20  # bytes of a deflated file, which pydicom inflates as a whole
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _CHUNK = 2**20
+_STORED = ("PlanarConfiguration", "PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
 class DicomFrame(NamedTuple):
@@ -91,22 +92,24 @@ class _Frame(NamedTuple):
 
 def _decode(stream: BinaryIO, k: int, own_window: bool, name: str) -> _Frame:
     from pydicom import dcmread
-    from pydicom.pixels import pixel_array
+    from pydicom.pixels.utils import pixel_array
 
     file_size = stream.seek(0, 2)
     stream.seek(0)
     deflated = _check_deflated(stream, name)
     header: Any = dcmread(stream, stop_before_pixels=True, specific_tags=list(PIXELS))
     frames = _check_header(header, file_size, k, name)
-    if deflated:  # its pixels have no place in the file of their own
+    source: Any = stream
+    if frames == 1 or deflated:
         stream.seek(0)
-        whole: Any = dcmread(stream, specific_tags=[*PIXELS, "PlanarConfiguration", "PixelData"])
-        stored = pixel_array(whole, index=k)
-    else:
-        _check_compressed(stream, header, k, frames, name)
-        stream.seek(0)
-        stored = pixel_array(stream, index=k)
-    return _apply_tables(stored, header, k, own_window)
+        source = dcmread(stream, specific_tags=[*PIXELS, *_STORED])
+        packed = source.get("PixelData", b"")
+    else:  # only the frame that is wanted is read
+        stream.seek(12, 1)  # tag, value representation and length of the element with the pixels
+        packed = stream
+    _check_compressed(packed, header, k, frames, name)
+    stream.seek(0)
+    return _apply_tables(pixel_array(source, index=k), header, k, own_window)
 
 
 def _check_header(header: Any, file_size: int, k: int, name: str) -> int:
@@ -151,13 +154,10 @@ def _check_deflated(stream: BinaryIO, name: str) -> bool:
     return True
 
 
-def _check_compressed(stream: BinaryIO, header: Any, k: int, frames: int, name: str) -> None:
-    """Raise if the pixels are compressed and no decoder is there, or their size is another one.
-
-    The stream stands where the header ended: at the element with the pixels.
-    """
+def _check_compressed(packed: Any, header: Any, k: int, frames: int, name: str) -> None:
+    """Raise if the pixels are compressed and no decoder is there, or their size is another one."""
     from pydicom.encaps import get_frame
-    from pydicom.pixels import get_decoder
+    from pydicom.pixels.decoders.base import get_decoder
 
     syntax = header.file_meta.TransferSyntaxUID
     if not syntax.is_compressed:
@@ -172,8 +172,7 @@ def _check_compressed(stream: BinaryIO, header: Any, k: int, frames: int, name: 
             f"image {name!r} is compressed as {syntax.name!r}, for which no decoder is installed: "
             'pip install "nanocnn[medical]", or save the file without compression'
         )
-    stream.seek(12, 1)  # tag, value representation and length of the element
-    size = codestream_size(get_frame(stream, k, number_of_frames=frames))
+    size = codestream_size(get_frame(packed, k, number_of_frames=frames))
     expected = (header.Rows, header.Columns, header.SamplesPerPixel)
     if size is not None and size != expected:
         raise DataError(
@@ -184,7 +183,7 @@ def _check_compressed(stream: BinaryIO, header: Any, k: int, frames: int, name: 
 
 def _apply_tables(stored: NDArray[Any], header: Any, k: int, own_window: bool) -> _Frame:
     """Apply the tables that a file may bring, and collect the numbers for the rest."""
-    from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi
+    from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi
 
     photometric = str(header.get("PhotometricInterpretation", ""))
     bits, signed = int(header.get("BitsStored", 32)), bool(header.get("PixelRepresentation", 0))

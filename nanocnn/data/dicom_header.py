@@ -48,7 +48,7 @@ class DicomSummary(NamedTuple):
     group: str | None
     spacing: list[Spacing | None]  # one a frame
     series: str  # a pseudonym
-    order: tuple[Any, ...]  # sorts the files of a series by their position in the body
+    order: tuple[Any, ...]  # orientation, position, instance number: sorts the files of a series
 
 
 def summarise(path: Path, key: bytes | None) -> DicomSummary | None:
@@ -115,7 +115,7 @@ def frame_spacing(header: Any, frame: int) -> Spacing | None:
 
 
 def _order(header: Any) -> tuple[Any, ...]:
-    """Return a sort key: the orientation, the position along its normal, the instance number."""
+    """Return the orientation, the position along its normal, the instance number."""
     position = _numbers(in_groups(header, 0, "PlanePositionSequence", "ImagePositionPatient"), 3)
     cosines = _numbers(
         in_groups(header, 0, "PlaneOrientationSequence", "ImageOrientationPatient"), 6

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import operator
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -149,7 +149,7 @@ def decode_file(
     path: str | os.PathLike[str],
     what: str,
     decode: Callable[[Image.Image], NDArray[Any]],
-    formats: Sequence[str],
+    formats: tuple[str, ...],
 ) -> NDArray[Any]:
     """Open a file with Pillow and decode it; errors of a dozen kinds become one line each."""
     try:

@@ -58,7 +58,7 @@ def build_dataset(
         counts.append(len(found))
     labels = np.repeat(np.asarray(listing.labels, np.int64), counts)
     split = np.repeat(np.asarray(listing.split, np.str_), counts) if listing.split else None
-    _check_classes(labels, listing, options)
+    _check_classes(labels, listing)
     _check_options(entries, options)
     if not listing.in_order and not masks:
         entries = _sort_within_classes(entries, labels, split)
@@ -112,13 +112,13 @@ def _spacing(entries: list[Entry]) -> NDArray[np.float64] | None:
     return np.array([entry.spacing or unknown for entry in entries], np.float64)
 
 
-def _check_classes(labels: NDArray[np.int64], listing: Listing, options: Options) -> None:
+def _check_classes(labels: NDArray[np.int64], listing: Listing) -> None:
     counts = np.bincount(labels, minlength=len(listing.classes))
     if not counts.all():
         empty = listing.classes[int(np.argmin(counts))]
+        which = "there is no image" if len(counts) == 1 else f"class {empty!r} has no images"
         raise DataError(
-            f"{listing.name}: class {empty!r} has no images, since its DICOM files hold none; add "
-            "images or remove the class"
+            f"{listing.name}: {which}: DICOM files may hold reports or plans instead; add images"
         )
 
 

@@ -79,7 +79,7 @@ def read_npz(path: Path, axis: int | None = None) -> NpzContents:
                     "train_images and so on: save it with numpy.savez"
                 )
             with archive:
-                _check_packing(archive.zip, path.name)
+                _check_packing(path)
                 arrays = {key: archive[key] for key in _keys(archive.files, path.name)}
     except DataError:
         raise
@@ -98,14 +98,15 @@ def read_npz(path: Path, axis: int | None = None) -> NpzContents:
     return contents._replace(groups=volumes)
 
 
-def _check_packing(archive: zipfile.ZipFile, name: str) -> None:
+def _check_packing(path: Path) -> None:
     """Raise if the archive would fill the memory out of a small file."""
-    unpacked = sum(info.file_size for info in archive.infolist())
-    packed = sum(info.compress_size for info in archive.infolist())
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(info.file_size for info in archive.infolist())
+        packed = sum(info.compress_size for info in archive.infolist())
     if unpacked > max(MAX_UNPACKED, MAX_RATIO * packed):
         raise DataError(
-            f"file {name!r} unpacks to {unpacked >> 20} MB, {unpacked // max(packed, 1)} times its "
-            "size; save it with numpy.savez if you trust it"
+            f"file {path.name!r} unpacks to {unpacked >> 20} MB, "
+            f"{unpacked // max(packed, 1)} times its size; save it with numpy.savez if you trust it"
         )
 
 

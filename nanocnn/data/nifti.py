@@ -41,14 +41,14 @@ class NiftiSlice(NamedTuple):
 
     path: Path
     axis: int = 2  # of the volume in RAS
-    index: int = 0
-    volume: int = 0  # in a file with several, the third dimension after the slices
+    number: int = 0
+    volume: int = 0  # of a file with several
     window: Window | None = None
 
     @property
     def detail(self) -> str:
         """What tells the slice from others of the file."""
-        where = f"slice {self.index} of axis {self.axis}"
+        where = f"slice {self.number} of axis {self.axis}"
         return f"{where}, volume {self.volume}" if self.volume else where
 
     def read(self, name: str) -> NDArray[Any]:
@@ -76,12 +76,12 @@ class NiftiMask(NamedTuple):
 
     path: Path
     axis: int = 2
-    index: int = 0
+    number: int = 0
 
     @property
     def detail(self) -> str:
         """What tells the slice from others of the file."""
-        return f"slice {self.index} of axis {self.axis}"
+        return f"slice {self.number} of axis {self.axis}"
 
     def read(self, name: str) -> NDArray[np.uint8]:
         """Return (H, W) class numbers.
@@ -92,7 +92,7 @@ class NiftiMask(NamedTuple):
             If the file is damaged, or holds other numbers than 0 to 255.
         """
         volume = read_volume(self.path, name)
-        where = NiftiSlice(self.path, self.axis, self.index)
+        where = NiftiSlice(self.path, self.axis, self.number)
         values = volume.measure(_cut(volume, where, name))
         if values.ndim != 2 or not ((values >= 0) & (values <= 255) & (values % 1 == 0)).all():
             raise DataError(
@@ -104,15 +104,16 @@ class NiftiMask(NamedTuple):
 
 def _cut(volume: Volume, where: NiftiSlice, name: str) -> NDArray[Any]:
     """Return the stored numbers of one slice, turned as an image."""
-    if where.index >= volume.ras_shape[where.axis] or where.volume >= volume.count:
+    if where.number >= volume.ras_shape[where.axis] or where.volume >= volume.volumes:
         raise DataError(
             f"image {name!r} lies outside of the volume, which is "
             f"{'x'.join(map(str, volume.ras_shape))} in RAS; ask for a slice of it"
         )
-    axis, index = volume.stored_place(where.axis, where.index)
+    axis, index = volume.stored_place(where.axis, where.number)
     chosen: list[Any] = [slice(None)] * 3
     chosen[axis] = index
-    plane = np.array(_open(volume, name)[(*chosen, where.volume)])
+    chosen.append(where.volume)
+    plane = np.array(_open(volume, name)[tuple(chosen)])
     return volume.turn(plane, where.axis)
 
 

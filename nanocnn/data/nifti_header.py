@@ -44,7 +44,7 @@ class Volume(NamedTuple):
         return x, y, z
 
     @property
-    def count(self) -> int:
+    def volumes(self) -> int:
         """The number of volumes in the file."""
         return self.shape[3]
 
@@ -62,7 +62,8 @@ class Volume(NamedTuple):
         """Return the values of stored numbers."""
         if self.line is None:
             return stored
-        return stored * np.float64(self.line[0]) + self.line[1]
+        values: NDArray[Any] = stored * np.float64(self.line[0]) + self.line[1]
+        return values
 
     def stored_place(self, axis: int, index: int) -> tuple[int, int]:
         """Return the stored axis and index of a slice in RAS."""
@@ -86,7 +87,7 @@ class Volume(NamedTuple):
 
     def numbers(self, name: str) -> NDArray[Any]:
         """Return all stored numbers; of a file that is not packed, a view into it."""
-        shape = (*self.shape, 3) if self.dtype == _RGB else self.shape
+        shape: tuple[int, ...] = (*self.shape, 3) if self.dtype == _RGB else self.shape
         dtype = np.dtype(np.uint8) if self.dtype == _RGB else self.dtype
         try:
             if not self.packed:
@@ -101,8 +102,9 @@ class Volume(NamedTuple):
                 "replace or remove the file"
             ) from None
         if self.dtype == _RGB:  # the three colours of a voxel lie together
-            return flat.reshape((3, *self.shape), order="F").transpose(1, 2, 3, 4, 0)
-        return flat.reshape(shape, order="F")
+            shape = (3, *self.shape)
+        numbers: NDArray[Any] = flat.reshape(shape, order="F")
+        return np.moveaxis(numbers, 0, 4) if self.dtype == _RGB else numbers
 
 
 def read_volume(path: Path, name: str) -> Volume:
@@ -181,7 +183,7 @@ def _check_size(volume: Volume, file_size: int, name: str) -> None:
             f"image {name!r} lies in a packed volume of {needed >> 20} MB, more than the limit of "
             f"{MAX_UNPACKED >> 20} MB; unpack it: of .nii files single slices are read"
         )
-    if max(volume.shape[:3]) * volume.count > MAX_IMAGES:
+    if max(volume.shape[:3]) * volume.volumes > MAX_IMAGES:
         raise DataError(
             f"image {name!r} lies in a file of more than {MAX_IMAGES} slices; divide the file"
         )
@@ -193,12 +195,12 @@ def _open(path: Path, packed: bool) -> BinaryIO:
 
 def _unpack(path: Path, offset: int, dtype: np.dtype[Any], n: int) -> NDArray[Any]:
     numbers = np.empty(n, dtype)
-    memory = memoryview(numbers.view(np.uint8))
+    memory = memoryview(numbers.view(np.uint8).data)
     with gzip.open(path, "rb") as stream:
         stream.seek(offset)
         at = 0
         while at < len(memory):
-            got = stream.readinto(memory[at:])  # type: ignore[attr-defined]
+            got = stream.readinto(memory[at:])
             if not got:
                 raise EOFError
             at += got

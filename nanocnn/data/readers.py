@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from .dicom import DicomFrame
 from .dicom_header import summarise
 from .errors import DataError
+from .extras import require
 from .images import read_pixels
 from .kinds import Kind, kind_of, stem_of
 from .masks import MaskFile
@@ -65,7 +66,7 @@ class Entry(NamedTuple):
     reader: Reader
     group: str | None = None
     spacing: tuple[float, float] | None = None
-    order: tuple[Any, ...] = ()  # places files of one series
+    order: tuple[Any, ...] = ()  # orientation, position, instance number, frame
     series: str = ""
 
 
@@ -99,12 +100,18 @@ def find_masks(path: Path, images: list[Entry], options: Options, name: str) -> 
 def sort_series(entries: list[Entry]) -> list[Entry]:
     """Bring the files of each DICOM series into the order of their places in the body.
 
-    Series, and files that are no DICOM, stay in the order in which they were found.
+    Where the planes of a series are not parallel (scouts, views around an axis), the instance
+    numbers count. Series, and files that are no DICOM, stay in the order in which they were found.
     """
-    first: dict[str, int] = {}
-    for i, entry in enumerate(entries):
-        first.setdefault(entry.series or str(entry.reader.path), i)
-    return sorted(entries, key=lambda e: (first[e.series or str(e.reader.path)], e.order))
+    series: dict[str, list[Entry]] = {}
+    for entry in entries:
+        series.setdefault(entry.series or str(entry.reader.path), []).append(entry)
+    return [entry for files in series.values() for entry in _sort_files(files)]
+
+
+def _sort_files(files: list[Entry]) -> list[Entry]:
+    parallel = len({entry.order[:1] for entry in files}) == 1
+    return sorted(files, key=lambda entry: entry.order if parallel else entry.order[2:])
 
 
 def below(path: Path, root: Path) -> str:
@@ -131,17 +138,18 @@ def _find_frames(path: Path, options: Options) -> list[Entry]:
 
 def _find_slices(path: Path, options: Options) -> list[Entry]:
     axis = DEFAULT_AXIS if options.axis is None else options.axis
-    group = (path.parent / stem_of(path)).relative_to(options.root).as_posix()
+    group = below(path.parent / stem_of(path), options.root)
+    require("nibabel", "NIfTI files")  # that it is missing is no fault of the file
     try:
         volume = read_volume(path, group)
     except DataError:
         return [Entry(NiftiSlice(path, axis, 0, 0, options.window), group)]
     return [
         Entry(NiftiSlice(path, axis, i, k, options.window), group, volume.spacing(axis))
-        for k in range(volume.count)
+        for k in range(volume.volumes)
         for i in range(volume.ras_shape[axis])
     ]
 
 
 def _slice_number(reader: Reader) -> int:
-    return reader.index if isinstance(reader, NiftiSlice) else 0
+    return reader.number if isinstance(reader, NiftiSlice) else 0

@@ -69,4 +69,5 @@ def scale(values: NDArray[Any], low: float, high: float) -> NDArray[np.float32]:
     # float32 holds 24 bits: enough for 16-bit pixels, not for the 32 bits of dose or floats.
     exact = np.float64 if values.dtype.itemsize > 2 else np.float32
     unit = (values.astype(exact) - exact(low)) / exact(high - low)
-    return np.clip(unit, 0, 1).astype(np.float32)
+    clipped: NDArray[np.float32] = np.clip(unit, 0, 1).astype(np.float32)
+    return clipped
