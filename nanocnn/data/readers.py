@@ -84,17 +84,37 @@ def find_images(path: Path, options: Options, kind: Kind | None = None) -> list[
 
 
 def find_masks(path: Path, images: list[Entry], options: Options, name: str) -> list[Reader]:
-    """Return the masks that a file holds for the images of another one, in their order."""
+    """Return the masks that a file holds for the images of another one, in their order.
+
+    Raises
+    ------
+    DataError
+        If the two files hold different things. A damaged file counts as fitting, and says what it
+        is when it is read.
+    """
+    slices = [entry.reader for entry in images if isinstance(entry.reader, NiftiSlice)]
     kind = kind_of(path)
-    if kind == "nifti":
-        axis = DEFAULT_AXIS if options.axis is None else options.axis
-        return [NiftiMask(path, axis, _slice_number(entry.reader)) for entry in images]
-    if kind != "picture" or len(images) != 1:
-        raise DataError(
-            f"mask {name!r} cannot belong to an image file with {len(images)} images; needed is "
-            "a picture for a picture, or a NIfTI volume for a NIfTI volume"
-        )
-    return [MaskFile(path)]
+    if kind == "nifti" and slices and len(slices) == len(images):
+        depth = 1 + max(reader.number for reader in slices)
+        found = _depth(path, slices[0].axis, name)
+        if found not in (None, depth):
+            raise DataError(
+                f"mask {name!r} has {found} slices for an image of {depth}; give as many"
+            )
+        return [NiftiMask(path, reader.axis, reader.number) for reader in slices]
+    if kind == "picture" and len(images) == 1 and not slices:
+        return [MaskFile(path)]
+    raise DataError(
+        f"mask {name!r} cannot belong to an image file of another kind with {len(images)} images; "
+        "needed is a picture for a picture, or a NIfTI volume for a NIfTI volume"
+    )
+
+
+def _depth(path: Path, axis: int, name: str) -> int | None:
+    try:
+        return read_volume(path, name).ras_shape[axis]
+    except DataError:
+        return None
 
 
 def sort_series(entries: list[Entry]) -> list[Entry]:
@@ -149,7 +169,3 @@ def _find_slices(path: Path, options: Options) -> list[Entry]:
         for k in range(volume.volumes)
         for i in range(volume.ras_shape[axis])
     ]
-
-
-def _slice_number(reader: Reader) -> int:
-    return reader.number if isinstance(reader, NiftiSlice) else 0
