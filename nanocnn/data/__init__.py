@@ -9,6 +9,7 @@ from . import phantoms
 from .dataset import ImageDataset
 from .errors import DataError
 from .images import read_image
+from .medmnist_files import medmnist
 from .privacy import pseudonym
 from .source import open
 from .split import stratified_split
@@ -16,6 +17,7 @@ from .split import stratified_split
 __all__ = [
     "DataError",
     "ImageDataset",
+    "medmnist",
     "open",
     "phantoms",
     "pseudonym",

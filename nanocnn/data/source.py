@@ -11,7 +11,7 @@ from .folders import scan_folder
 from .images import check_channels, check_size
 from .kinds import kind_of
 from .listing import UNLABELLED, Listing, build_dataset
-from .medmnist import open_npz
+from .npz import open_npz
 from .pairs import scan_pairs
 from .privacy import check_key
 from .readers import Options
