@@ -18,7 +18,6 @@ say what kind of error it was.
 from __future__ import annotations
 
 import math
-import zlib
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -27,16 +26,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .codestream import codestream_size
-from .dicom_header import PIXELS, count_frames, in_groups
+from .dicom_header import PIXELS, check_deflated, count_frames, in_groups
 from .errors import DataError
 from .extras import require
 from .quiet import warnings_as
 from .windows import Window, apply_window, scale
 
 CT_RANGE = (-1024.0, 3071.0)
-_MAX_INFLATED = 512 * 2**20  # bytes of a deflated file, which pydicom inflates as a whole
-_DEFLATED = "1.2.840.10008.1.2.1.99"
-_CHUNK = 2**20
+_PANIC = "PanicException"  # of decoders in Rust, such as pylibjpeg-rle: no Exception by descent
 _STORED = ("PlanarConfiguration", "PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
@@ -72,7 +69,9 @@ class DicomFrame(NamedTuple):
             raise
         except OSError as error:
             reason = f"cannot be read ({error.strerror or type(error).__name__})"
-        except Exception as error:  # damaged files make pydicom raise a dozen different types
+        except BaseException as error:  # damaged files make pydicom raise a dozen different types
+            if not isinstance(error, Exception) and type(error).__name__ != _PANIC:
+                raise
             reason = f"is no DICOM file, damaged or cut short ({type(error).__name__})"
         raise DataError(f"image {name!r} {reason}; replace or remove the file")
 
@@ -96,7 +95,7 @@ def _decode(stream: BinaryIO, k: int, own_window: bool, name: str) -> _Frame:
 
     file_size = stream.seek(0, 2)
     stream.seek(0)
-    deflated = _check_deflated(stream, name)
+    deflated = check_deflated(stream, name)
     header: Any = dcmread(stream, stop_before_pixels=True, specific_tags=list(PIXELS))
     frames = _check_header(header, file_size, k, name)
     source: Any = stream
@@ -129,29 +128,6 @@ def _check_header(header: Any, file_size: int, k: int, name: str) -> int:
     if k >= frames:
         raise DataError(f"image {name!r} has {frames} frames; ask for one of them")
     return frames
-
-
-def _check_deflated(stream: BinaryIO, name: str) -> bool:
-    """Tell whether the file is deflated as a whole; raise if it would fill the memory."""
-    from pydicom.filereader import read_file_meta_info
-
-    meta = read_file_meta_info(stream.name)
-    stream.seek(132)
-    if meta.get("TransferSyntaxUID") != _DEFLATED:
-        stream.seek(0)
-        return False
-    # Twelve bytes hold the length of the meta information, which ends where the stream begins.
-    stream.seek(144 + int(meta.FileMetaInformationGroupLength))
-    inflate, total = zlib.decompressobj(-zlib.MAX_WBITS), 0
-    while data := inflate.unconsumed_tail or stream.read(_CHUNK):
-        total += len(inflate.decompress(data, _CHUNK))
-        if total > _MAX_INFLATED:
-            raise DataError(
-                f"image {name!r} inflates to more than {_MAX_INFLATED >> 20} MB; "
-                "save it without deflation if you trust it"
-            )
-    stream.seek(0)
-    return True
 
 
 def _check_compressed(packed: Any, header: Any, k: int, frames: int, name: str) -> None:

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import math
 import os
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from .errors import DataError
 from .extras import require
 from .privacy import pseudonym
 from .quiet import warnings_as
 
 MAX_FRAMES = 100_000
+MAX_INFLATED = 256 * 2**20  # bytes of a file that is deflated as a whole
+_DEFLATED = "1.2.840.10008.1.2.1.99"
+_CHUNK = 2**20
 _SHORTEST_FRAME = 8  # bytes of a compressed frame: the header of its item
 
 PIXELS = (
@@ -55,9 +60,10 @@ def summarise(path: Path, key: bytes | None) -> DicomSummary | None:
     """Read the header; None if it cannot be read (reading the pixels then tells why)."""
     pydicom = require("pydicom", "DICOM files")
     try:
-        with warnings_as("ignore"):
+        with open(path, "rb") as stream, warnings_as("ignore"):
+            check_deflated(stream, path.name)
             header = pydicom.dcmread(
-                path, stop_before_pixels=True, specific_tags=[*PIXELS, *_PLACE]
+                stream, stop_before_pixels=True, specific_tags=[*PIXELS, *_PLACE]
             )
             return _summarise(header, os.path.getsize(path), key)
     except Exception:  # of a dozen types; told, with the file's name, when its pixels are read
@@ -75,6 +81,32 @@ def _summarise(header: Any, file_size: int, key: bytes | None) -> DicomSummary:
         pseudonym(str(header.get("SeriesInstanceUID", "")), key),
         _order(header),
     )
+
+
+def check_deflated(stream: BinaryIO, name: str) -> bool:
+    """Tell whether the file is deflated as a whole; raise if it would fill the memory.
+
+    pydicom inflates such a file at once, whatever is asked of it.
+    """
+    from pydicom.filereader import read_file_meta_info
+
+    meta = read_file_meta_info(stream.name)
+    stream.seek(0)
+    if meta.get("TransferSyntaxUID") != _DEFLATED:
+        return False
+    # After 128 bytes and "DICM" an element of 12 bytes holds the length of the meta information,
+    # behind which the deflated stream begins.
+    stream.seek(144 + int(meta.FileMetaInformationGroupLength))
+    inflate, total = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    while data := inflate.unconsumed_tail or stream.read(_CHUNK):
+        total += len(inflate.decompress(data, _CHUNK))
+        if total > MAX_INFLATED:
+            raise DataError(
+                f"image {name!r} inflates to more than {MAX_INFLATED >> 20} MB; "
+                "save it without deflation if you trust it"
+            )
+    stream.seek(0)
+    return True
 
 
 def count_frames(header: Any, file_size: int) -> int:

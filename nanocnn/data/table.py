@@ -54,7 +54,7 @@ def scan_table(path: Path, options: Options) -> Listing:
         masks = [
             _place(row["mask"], options.root, f"{name}, row {n}") for n, row in enumerate(rows, 1)
         ]
-    classes = _classes([row["label"] for row in rows]) if "label" in columns else UNLABELLED
+    classes = _classes([row["label"] for row in rows], name) if "label" in columns else UNLABELLED
     number_of = {label: k for k, label in enumerate(classes)}
     return Listing(
         name,
@@ -145,12 +145,12 @@ def _place(text: str, root: Path, where: str) -> Path:
     return place
 
 
-def _classes(labels: list[str]) -> tuple[str, ...]:
+def _classes(labels: list[str], name: str) -> tuple[str, ...]:
     """Return the names sorted; numbers by their value, so that label 10 follows 9."""
     names = set(labels)
     if len(names) < 2:
         raise DataError(
-            f"the table has one label only, {labels[0]!r}; a classifier needs two or more: add rows"
+            f"{name} has one label only, {labels[0]!r}; a classifier needs two or more: add rows"
         )
     numeric = all(name.isascii() and name.isdigit() and len(name) < 10 for name in names)
     return tuple(sorted(names, key=int) if numeric else sorted(names))

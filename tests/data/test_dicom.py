@@ -17,7 +17,7 @@ from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, JPEGBaseline8Bit
 
 import nanocnn.data as data
-from nanocnn.data import DataError, dicom
+from nanocnn.data import DataError, dicom_header
 from nanocnn.data.windows import WINDOWS
 from tests.data.dicoms import dataset, item, write
 
@@ -263,8 +263,8 @@ def test_deflated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deflate(dataset(values)).save_as(tmp_path / "a.dcm", enforce_file_format=True)
     opened = data.open(tmp_path / "a.dcm")
     np.testing.assert_allclose(opened[1][0][:, :, 0], values[1] / 255, atol=1e-6)
-    monkeypatch.setattr(dicom, "_MAX_INFLATED", 4096)
-    monkeypatch.setattr(dicom, "_CHUNK", 1000)
+    monkeypatch.setattr(dicom_header, "MAX_INFLATED", 4096)
+    monkeypatch.setattr(dicom_header, "_CHUNK", 1000)
     with pytest.raises(DataError, match="inflates to more than"):
         opened[0]
 
