@@ -9,7 +9,18 @@ from . import phantoms
 from .dataset import ImageDataset
 from .errors import DataError
 from .images import read_image
+from .medmnist_files import medmnist
+from .privacy import pseudonym
 from .source import open
 from .split import stratified_split
 
-__all__ = ["DataError", "ImageDataset", "open", "phantoms", "read_image", "stratified_split"]
+__all__ = [
+    "DataError",
+    "ImageDataset",
+    "medmnist",
+    "open",
+    "phantoms",
+    "pseudonym",
+    "read_image",
+    "stratified_split",
+]

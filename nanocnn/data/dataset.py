@@ -10,34 +10,39 @@ from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from PIL import Image
 
+from .checks import check_column, check_images, check_label_range, check_labels, check_masks
 from .errors import DataError
-from .images import (
-    FULL_RANGE,
-    check_channels,
-    check_range,
-    check_size,
-    convert_image,
-    read_pixels,
-)
+from .images import check_channels, check_size, convert_image
+from .privacy import TEMPORARY
+from .readers import Picture, Reader, below
+
+Item = tuple[NDArray[np.float32], "int | NDArray[np.uint8]"]
 
 
 class ImageDataset:
-    """Images with one label each; what `nanocnn.data.open` returns.
+    """Images with one label each, or with one mask each; what `nanocnn.data.open` returns.
 
-    ``dataset[i]`` is ``(image, label)``: an (H, W, C) float32 array in [0, 1] and an int. Files are
-    decoded at that moment and not kept; arrays stay as they were given (uint8 takes a quarter of
-    the memory of float32) and are scaled at that moment.
+    ``dataset[i]`` is ``(image, label)``: an (H, W, C) float32 array in [0, 1] and an int. With
+    masks it is ``(image, mask)``, an (H, W) uint8 array of class numbers, 0 for the background.
+    Files are decoded at that moment and not kept; arrays stay as they were given (uint8 takes a
+    quarter of the memory of float32) and are scaled at that moment.
 
     Parameters
     ----------
-    images : (N, H, W) or (N, H, W, C) array, or a sequence of N paths
+    images : (N, H, W) or (N, H, W, C) array, or a sequence of N paths or readers
         C is 1 or 3. uint8 and uint16 are divided by 255 and 65535, bool becomes 0 and 1, floats
-        must lie in [0, 1].
+        must lie in [0, 1]. A reader is a small object that decodes itself: `nanocnn.data.readers`.
     labels : (N,) or (N, 1) integers in 0..K-1
     classes : K names, or None      None: "0", "1", ... up to the largest label
     split : N strings or None       the part that each image belongs to, such as "train"
-    size : (H, W), int or None      resize every image, see `read_image`
+    groups : N strings or None
+        What belongs together, such as patients or volumes: `stratified_split(..., groups=)`
+    masks : (N, H, W) integers in 0..255, a sequence of N readers, or None
+    spacing : (N, 2) array or None
+        Distance of rows and of columns in mm in the file, before any resizing; NaN where unknown
+    size : (H, W), int or None      resize every image, see `read_image`; masks to the nearest pixel
     channels : 1, 3 or None         convert every image, see `read_image`
     root : folder or None           error messages name the files by their path below it
     ignored : paths of files that were found but not taken
@@ -47,7 +52,8 @@ class ImageDataset:
     labels : (N,) int64 array
     classes : tuple of K str
     paths : list of N Path, or None for arrays
-    split : (N,) array of str, or None
+    split, groups : (N,) array of str, or None
+    spacing : (N, 2) float64 array, or None
     ignored : tuple of str
 
     Raises
@@ -58,11 +64,14 @@ class ImageDataset:
 
     def __init__(
         self,
-        images: NDArray[Any] | Sequence[str | os.PathLike[str]],
+        images: NDArray[Any] | Sequence[str | os.PathLike[str] | Reader],
         labels: ArrayLike,
         *,
         classes: Sequence[str] | None = None,
         split: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        masks: NDArray[Any] | Sequence[Reader] | None = None,
+        spacing: ArrayLike | None = None,
         size: int | tuple[int, int] | None = None,
         channels: int | None = None,
         root: str | os.PathLike[str] | None = None,
@@ -71,23 +80,34 @@ class ImageDataset:
         check_channels(channels)
         self._size, self._channels = check_size(size), channels
         self._root = None if root is None else Path(root)
-        self._images: NDArray[Any] | list[Path]
+        self._images: NDArray[Any] | list[Reader]
         if isinstance(images, np.ndarray):
             check_images(images, "images")
             self._images = images
         else:
-            self._images = [Path(path) for path in images]
+            self._images = [
+                Picture(Path(image)) if isinstance(image, str | os.PathLike) else image
+                for image in images
+            ]
         n = len(self._images)
         self.labels: NDArray[np.int64] = check_labels(labels, n, "labels")
         if classes is None:
             classes = [str(k) for k in range(int(self.labels.max(initial=-1)) + 1)]
         self.classes = tuple(classes)
         check_label_range(self.labels, len(self.classes), "labels")
-        self.split: NDArray[np.str_] | None = None if split is None else np.asarray(split, np.str_)
-        if self.split is not None and self.split.shape != (n,):
-            raise DataError(
-                f"split has shape {self.split.shape}; needed is one name an image, ({n},)"
-            )
+        self.split = check_column(split, n, "split")
+        self.groups = check_column(groups, n, "groups")
+        self._masks: NDArray[np.uint8] | list[Reader] | None = None
+        if masks is not None:
+            if isinstance(masks, np.ndarray):
+                self._masks = check_masks(masks, "masks")
+            else:
+                self._masks = list(masks)
+            if len(self._masks) != n:
+                raise DataError(f"{len(self._masks)} masks given for {n} images; give one each")
+        self.spacing = None if spacing is None else np.asarray(spacing, np.float64)
+        if self.spacing is not None and self.spacing.shape != (n, 2):
+            raise DataError(f"spacing has shape {self.spacing.shape}; needed is ({n}, 2)")
         self.ignored = tuple(ignored)
         self._order: NDArray[np.int64] = np.arange(n)
 
@@ -95,18 +115,20 @@ class ImageDataset:
         return len(self._order)
 
     @overload
-    def __getitem__(self, i: int) -> tuple[NDArray[np.float32], int]: ...
+    def __getitem__(self, i: int) -> Item: ...
     @overload
     def __getitem__(self, i: slice) -> ImageDataset: ...
-    def __getitem__(self, i: int | slice) -> tuple[NDArray[np.float32], int] | ImageDataset:
+    def __getitem__(self, i: int | slice) -> Item | ImageDataset:
         if isinstance(i, slice):
             return self.subset(np.arange(len(self))[i])
         position = operator.index(i)
         if not -len(self) <= position < len(self):
             raise IndexError(f"image {position} of a data set of {len(self)} images")
-        return self._image(position), int(self.labels[position])
+        if self._masks is None:
+            return self._image(position)[0], int(self.labels[position])
+        return self._image_and_mask(position)
 
-    def __iter__(self) -> Iterator[tuple[NDArray[np.float32], int]]:
+    def __iter__(self) -> Iterator[Item]:
         return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
@@ -116,14 +138,24 @@ class ImageDataset:
         if self.split is not None:
             sizes = (f"{part} ({int((self.split == part).sum())})" for part in self.parts)
             text += "; parts: " + ", ".join(sizes)
+        if self.groups is not None:
+            text += f"; {len(set(self.groups.tolist()))} groups"
+            if np.char.startswith(self.groups, TEMPORARY).any():
+                text += " with names for this run only, since no key was given"
+        text += "" if self._masks is None else "; with masks"
         return text + (f"; {len(self.ignored)} files ignored)" if self.ignored else ")")
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether items are (image, mask) rather than (image, label)."""
+        return self._masks is not None
 
     @property
     def paths(self) -> list[Path] | None:
         """The files, in the order of the images; None when the images are in memory."""
         if isinstance(self._images, np.ndarray):
             return None
-        return [self._images[i] for i in self._order]
+        return [self._images[i].path for i in self._order]
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -159,6 +191,8 @@ class ImageDataset:
         new.__dict__.update(self.__dict__)
         new.labels, new._order = self.labels[chosen], self._order[chosen]
         new.split = None if self.split is None else self.split[chosen]
+        new.groups = None if self.groups is None else self.groups[chosen]
+        new.spacing = None if self.spacing is None else self.spacing[chosen]
         return new
 
     def part(self, name: str) -> ImageDataset:
@@ -171,13 +205,13 @@ class ImageDataset:
             )
         return self.subset(np.flatnonzero(self.split == name))
 
-    def arrays(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def arrays(self) -> tuple[NDArray[np.float32], NDArray[Any]]:
         """Decode everything.
 
         Returns
         -------
         x : (N, H, W, C) float32 array in [0, 1]
-        y : (N,) int64 array
+        y : (N,) int64 array of labels, or (N, H, W) uint8 array of masks
 
         Raises
         ------
@@ -186,70 +220,60 @@ class ImageDataset:
         """
         if not len(self):
             raise DataError("the data set is empty; at least one image is needed")
-        first = self._image(0)
+        first, target = self[0]
         x = np.empty((len(self), *first.shape), np.float32)
-        x[0] = first
-        for i in range(1, len(self)):
-            image = self._image(i)
+        y = self.labels.copy() if isinstance(target, int) else np.empty(x.shape[:3], np.uint8)
+        for i in range(len(self)):
+            image, target = (first, target) if i == 0 else self[i]
             if image.shape != first.shape:
                 sizes = image.shape[:2] != first.shape[:2]
                 raise DataError(
-                    f"{self._name(0)} is {_shape(first)} and {self._name(i)} is {_shape(image)}; "
+                    f"{self.name(0)} is {_shape(first)} and {self.name(i)} is {_shape(image)}; "
                     "all images must be alike: open the data set with "
                     + ("size=(height, width)" if sizes else "channels=1 or channels=3")
                 )
-            x[i] = image
-        return x, self.labels.copy()
+            x[i], y[i] = image, target
+        return x, y
 
-    def _image(self, i: int) -> NDArray[np.float32]:
-        source, name = self._images[self._order[i]], self._name(i)
-        pixels = read_pixels(source, name) if isinstance(source, Path) else source
-        return convert_image(pixels, self._size, self._channels)
-
-    def _name(self, i: int) -> str:
+    def name(self, i: int) -> str:
+        """Return what errors call image `i`: its path below the root, and its place in the file."""
         if isinstance(self._images, np.ndarray):
             return f"image {self._order[i]}"
-        path = self._images[self._order[i]]
-        return str(path if self._root is None else path.relative_to(self._root).as_posix())
+        return self._name_of(self._images[self._order[i]])
 
+    def _name_of(self, reader: Reader) -> str:
+        path = str(reader.path) if self._root is None else below(reader.path, self._root)
+        return f"{path}, {reader.detail}" if reader.detail else path
 
-def check_images(images: NDArray[Any], name: str) -> None:
-    """Raise unless `images` is (N, H, W) or (N, H, W, 1 or 3) of a type with a known range."""
-    channels = images.shape[3] if images.ndim == 4 else 1
-    if images.ndim not in (3, 4) or channels not in (1, 3) or 0 in images.shape[1:]:
-        raise DataError(
-            f"{name} has shape {images.shape}; needed is (N, H, W) or (N, H, W, C) with C = 1 or 3"
-        )
-    if images.dtype.kind == "f":
-        check_range(images, name)
-    elif images.dtype.name not in FULL_RANGE:
-        raise DataError(
-            f"{name} has the type {images.dtype}; needed is uint8, uint16, bool, or floats in "
-            "[0, 1]: convert it first"
-        )
+    def _image(self, i: int) -> tuple[NDArray[np.float32], tuple[int, ...]]:
+        """Return image `i`, and the height and width that it had before it was resized."""
+        name = self.name(i)
+        try:
+            source = self._images[self._order[i]]
+            pixels = source if isinstance(source, np.ndarray) else source.read(name)
+            return convert_image(pixels, self._size, self._channels), pixels.shape[:2]
+        except MemoryError:
+            raise DataError(f"image {name!r} is larger than the memory; remove it") from None
 
-
-def check_labels(labels: ArrayLike, n: int, name: str) -> NDArray[np.int64]:
-    """Return `labels` as (N,) int64."""
-    values = np.asarray(labels)
-    if values.shape not in ((n,), (n, 1)):
-        raise DataError(
-            f"{name} has shape {values.shape}; needed is one integer an image, ({n},) or ({n}, 1)"
-        )
-    if values.size and values.dtype.kind not in "iub":
-        raise DataError(
-            f"{name} has the type {values.dtype}; needed are integers: convert it first"
-        )
-    return values.reshape(n).astype(np.int64)
-
-
-def check_label_range(labels: NDArray[np.int64], n_classes: int, name: str) -> None:
-    """Raise unless all labels are in 0..K-1."""
-    if labels.size and (labels.min() < 0 or labels.max() >= n_classes):
-        raise DataError(
-            f"{name} go from {labels.min()} to {labels.max()}; with {n_classes} classes they must "
-            f"lie in 0..{n_classes - 1}: renumber the labels"
-        )
+    def _image_and_mask(self, i: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        assert self._masks is not None
+        image, shape = self._image(i)
+        if isinstance(self._masks, np.ndarray):
+            name, mask = f"mask {self._order[i]}", self._masks[self._order[i]].copy()
+        else:
+            reader = self._masks[self._order[i]]
+            name = self._name_of(reader)
+            mask = reader.read(name)
+        if mask.shape != shape:
+            raise DataError(
+                f"{self.name(i)} is {shape[0]}x{shape[1]} but its mask {name} is "
+                f"{mask.shape[0]}x{mask.shape[1]}; a mask needs one number a pixel"
+            )
+        if mask.shape != image.shape[:2]:
+            height, width = image.shape[:2]
+            resized = Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST)
+            mask = np.array(resized)
+        return image, mask
 
 
 def _shape(image: NDArray[Any]) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from .errors import DataError
-from .images import SUFFIXES
+from .kinds import kind_of
+from .listing import UNLABELLED, Listing
 
 PART_NAMES = {
     "train": "train", "training": "train",
@@ -19,20 +19,11 @@ _JUNK = frozenset(("thumbs.db", "desktop.ini", "__macosx"))  # and every name th
 _LAYOUT = "needed is one subfolder per class, with the images of the class in it"
 
 
-class FolderContents(NamedTuple):
-    """What was found; `split` is empty when the folder is not divided into parts."""
-
-    paths: list[Path]
-    labels: list[int]
-    classes: tuple[str, ...]
-    split: list[str]
-    ignored: list[str]
-
-
-def scan_folder(root: Path) -> FolderContents:
+def scan_folder(root: Path) -> Listing:
     """List the images below `root`.
 
-    The classes are the names of the subfolders, sorted; deeper folders count to their class. A
+    The classes are the names of the subfolders, sorted; deeper folders count to their class. DICOM
+    and NIfTI files in a folder without subfolders are taken as one class, "unlabelled". A
     folder with "train" and "test" or "val" inside (also "training", "valid", "validation",
     "testing", in any case) is taken as divided, and each part must have the same classes.
 
@@ -42,33 +33,29 @@ def scan_folder(root: Path) -> FolderContents:
     """
     name = root.resolve().name
     try:
-        contents = _scan(root, name)
+        return _scan(root, name)
     except OSError as error:
         where = os.path.relpath(error.filename, root) if error.filename else "."
         raise DataError(
             f"folder {name!r}: {where!r} cannot be read ({error.strerror}); check the permissions"
         ) from error
-    if contents.ignored:
-        shown = ", ".join(contents.ignored[:3]) + (", ..." if len(contents.ignored) > 3 else "")
-        warnings.warn(
-            f"folder {name!r}: {len(contents.ignored)} entries that are not images in a class "
-            f"folder were ignored: {shown} (all of them: dataset.ignored)",
-            stacklevel=3,
-        )
-    return contents
 
 
-def _scan(root: Path, name: str) -> FolderContents:
+def _scan(root: Path, name: str) -> Listing:
     folders, ignored = _list(root, root)
     if not folders:
-        n = sum(_is_image(Path(file)) for file in ignored)
+        n = sum(kind_of(root / file) is not None for file in ignored)
+        series = [root / file for file in ignored if kind_of(root / file) in ("dicom", "nifti")]
+        if series:
+            rest = [file for file in ignored if root / file not in series]
+            return _listing(name, UNLABELLED, rest, series)
         raise DataError(
             f"folder {name!r} holds {n} images and no subfolders; {_LAYOUT}: "
             "make a subfolder for each class and move the images there"
         )
     parts = _parts(folders, name)
     if not parts:
-        contents = FolderContents([], [], tuple(f.name for f in folders), [], ignored)
+        contents = _listing(name, tuple(f.name for f in folders), ignored)
         _scan_classes(root, root, contents, name)
         return contents
     ignored += [f.name + "/" for f in folders if f not in parts.values()]
@@ -83,12 +70,19 @@ def _scan(root: Path, name: str) -> FolderContents:
                 f"folder {name!r}: {folder.name!r} has the classes {', '.join(found)} but the "
                 f"training part has {', '.join(classes)}; give each part the same subfolders"
             )
-    contents = FolderContents([], [], classes, [], ignored)
+    contents = _listing(name, classes, ignored)
     for part, folder in parts.items():
         ignored += _list(folder, root)[1]
         _scan_classes(folder, root, contents, name)
         contents.split.extend([part] * (len(contents.paths) - len(contents.split)))
     return contents
+
+
+def _listing(
+    name: str, classes: tuple[str, ...], ignored: list[str], paths: Sequence[Path] = ()
+) -> Listing:
+    """Return a listing, with the paths in its first class."""
+    return Listing(f"folder {name!r}", list(paths), [0] * len(paths), classes, [], ignored)
 
 
 def _parts(folders: list[Path], name: str) -> dict[str, Path]:
@@ -108,7 +102,7 @@ def _parts(folders: list[Path], name: str) -> dict[str, Path]:
     return {part: parts[part] for part in ("train", "val", "test") if part in parts}
 
 
-def _scan_classes(folder: Path, root: Path, contents: FolderContents, name: str) -> None:
+def _scan_classes(folder: Path, root: Path, contents: Listing, name: str) -> None:
     """Append the images of the class folders in `folder`."""
     if len(contents.classes) < 2:
         raise DataError(
@@ -135,12 +129,12 @@ def _images_below(folder: Path, root: Path) -> tuple[list[Path], list[str]]:
     images: list[Path] = []
     others: list[str] = []
     for where, folders, files in os.walk(folder, onerror=_raise):
-        links = [f for f in folders if os.path.islink(os.path.join(where, f)) and not _is_junk(f)]
+        links = [f for f in folders if os.path.islink(os.path.join(where, f)) and not is_junk(f)]
         others += [_below(Path(where, link), root) + "/" for link in links]  # may go in circles
-        folders[:] = sorted(f for f in folders if not _is_junk(f) and f not in links)
-        for file in sorted(f for f in files if not _is_junk(f)):
+        folders[:] = sorted(f for f in folders if not is_junk(f) and f not in links)
+        for file in sorted(f for f in files if not is_junk(f)):
             path = Path(where, file)
-            if _is_image(path):
+            if kind_of(path):
                 images.append(path)
             else:
                 others.append(_below(path, root))
@@ -149,16 +143,13 @@ def _images_below(folder: Path, root: Path) -> tuple[list[Path], list[str]]:
 
 def _list(folder: Path, root: Path) -> tuple[list[Path], list[str]]:
     """Return the subfolders, sorted by name, and the names of the loose files below `root`."""
-    entries = sorted((e for e in folder.iterdir() if not _is_junk(e.name)), key=lambda e: e.name)
+    entries = sorted((e for e in folder.iterdir() if not is_junk(e.name)), key=lambda e: e.name)
     files = [_below(e, root) for e in entries if not e.is_dir()]
     return [e for e in entries if e.is_dir()], files
 
 
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES
-
-
-def _is_junk(name: str) -> bool:
+def is_junk(name: str) -> bool:
+    """Tell whether the system or an archive left this entry behind."""
     return name.startswith(".") or name.lower() in _JUNK
 
 

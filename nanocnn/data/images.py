@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 import operator
 import os
-import threading
-import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .errors import DataError
+from .quiet import warnings_as
 
 # Pillow opens many more; these hold still images, and none of them starts another program.
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM", "JPEG2000")
@@ -33,7 +33,6 @@ LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, the weights of Pillow's mode "L"
 _ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 _GREY_MODES = ("1", "L", "LA", "La")
 _PHOTOMETRIC, _BITS = 262, 258  # TIFF tags
-_warnings_lock = threading.Lock()
 
 
 def read_image(
@@ -143,38 +142,47 @@ def read_pixels(path: str | os.PathLike[str], name: str) -> NDArray[Any]:
 
     `name` stands for the file in error messages.
     """
+    return decode_file(path, f"image {name!r}", lambda image: _decode(image, name), FORMATS)
+
+
+def decode_file(
+    path: str | os.PathLike[str],
+    what: str,
+    decode: Callable[[Image.Image], NDArray[Any]],
+    formats: tuple[str, ...],
+) -> NDArray[Any]:
+    """Open a file with Pillow and decode it; errors of a dozen kinds become one line each."""
     try:
         stream = open(path, "rb")  # noqa: SIM115 (closed below)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a null character in the path
+        reason = getattr(error, "strerror", None) or type(error).__name__
         raise DataError(
-            f"image {name!r} cannot be opened ({error.strerror}); "
-            "check the path and the permissions"
+            f"{what} cannot be opened ({reason}); check the path and the permissions"
         ) from error
     with stream:
         try:
             # A picture of 90 million pixels is a decompression bomb or a whole slide: refuse it
-            # before it is decoded. The lock is there because warning filters are global.
-            with _warnings_lock, warnings.catch_warnings():
-                warnings.simplefilter("error", Image.DecompressionBombWarning)
-                image = Image.open(stream, formats=FORMATS)
+            # before it is decoded.
+            with warnings_as("error", Image.DecompressionBombWarning):
+                image = Image.open(stream, formats=formats)
             with image:
-                return _decode(image, name)
+                return decode(image)
         except DataError:
             raise
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise DataError(
-                f"image {name!r} has more pixels than the limit of {Image.MAX_IMAGE_PIXELS}; "
+                f"{what} has more pixels than the limit of {Image.MAX_IMAGE_PIXELS}; "
                 "make it smaller, or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it"
             ) from error
         except UnidentifiedImageError as error:
             raise DataError(
-                f"image {name!r} is damaged or of a kind that cannot be read; needed is one of "
-                f"{', '.join(FORMATS)}: replace or remove the file"
+                f"{what} is damaged or of a kind that cannot be read; needed is one of "
+                f"{', '.join(formats)}: replace or remove the file"
             ) from error
         except Exception as error:  # damaged files make Pillow raise a dozen different types
             reason = " ".join(str(error).split()) or type(error).__name__
             raise DataError(
-                f"image {name!r} is damaged or cut short ({reason}); replace or remove the file"
+                f"{what} is damaged or cut short ({reason}); replace or remove the file"
             ) from error
 
 
@@ -187,7 +195,7 @@ def _decode(image: Image.Image, name: str) -> NDArray[Any]:
         )
     if image.mode in ("F", "I") or image.mode.startswith("I;"):
         return _decode_deep(image, name)
-    image = _upright(image)
+    image = upright(image)
     grey = image.mode in _GREY_MODES
     if image.mode in _ALPHA_MODES or "transparency" in image.info:
         values = np.asarray(image.convert("LA" if grey else "RGBA"), dtype=np.float32)
@@ -206,7 +214,7 @@ def _decode_deep(image: Image.Image, name: str) -> NDArray[Any]:
         )
     tags = getattr(image, "tag_v2", {})
     bits, white_is_zero = tags.get(_BITS, (16,))[0], tags.get(_PHOTOMETRIC) == 0
-    values = np.asarray(_upright(image))
+    values = np.asarray(upright(image))
     if image.mode == "F":
         check_range(values, f"image {name!r}")
         return values.astype(np.float32)
@@ -218,7 +226,8 @@ def _decode_deep(image: Image.Image, name: str) -> NDArray[Any]:
     return values if bits == 16 else values.astype(np.float32) / np.float32(2**bits - 1)
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def upright(image: Image.Image) -> Image.Image:
+    """Apply the orientation that a camera wrote into the file."""
     if image.format == "TIFF":  # turned while loading; early versions of Pillow would turn it twice
         return image
     return ImageOps.exif_transpose(image)

@@ -121,7 +121,7 @@ def test_no_such_folder(tmp_path: Path) -> None:
     fails(tmp_path / "absent", "no such folder", "absent", "one subfolder per class")
     fails(tmp_path / "absent.npz", "no such file")
     put(tmp_path, "one.png")
-    fails(tmp_path / "one.png", "is not a folder or an .npz file")
+    fails(tmp_path / "one.png", "is not a folder or a file of a known kind")
 
 
 def test_folder_without_subfolders(tmp_path: Path) -> None:
@@ -135,8 +135,8 @@ def test_empty_class_folder(tmp_path: Path) -> None:
     put(tmp_path, "a/0.png")
     (tmp_path / "b").mkdir()
     fails(tmp_path, "class folder 'b' has no images", "add images")
-    (tmp_path / "b" / "0.dcm").write_bytes(b"x")
-    fails(tmp_path, "class folder 'b' has 1 files that are not images (.dcm)")
+    (tmp_path / "b" / "0.pdf").write_bytes(b"x")
+    fails(tmp_path, "class folder 'b' has 1 files that are not images (.pdf)")
 
 
 def test_one_class_only(tmp_path: Path) -> None:

@@ -64,7 +64,11 @@ def test_16_bits_flat_labels_and_no_val_part(tmp_path: Path) -> None:
         ("train_images", None, "has no train_images"),
         ("val_labels", None, "has no val_labels"),
         ("train_images", np.zeros((6, 5), np.uint8), "train_images has shape (6, 5)"),
-        ("train_images", np.zeros((6, 5, 5, 5), np.uint8), "train_images has shape (6, 5, 5, 5)"),
+        (
+            "train_images",
+            np.zeros((6, 5, 5, 5), np.uint8),
+            "needed are volumes (N, D, H, W), all alike",
+        ),
         ("val_images", np.zeros((0, 5, 4), np.uint8), "val_images is empty"),
         ("test_images", np.zeros((4, 6, 6), np.uint8), "all parts must be alike"),
         ("test_images", np.zeros((4, 5, 4), np.uint16), "all parts must be alike"),
@@ -155,3 +159,58 @@ def test_the_real_pneumoniamnist(data_dir: Path) -> None:
     x, _ = train.arrays()
     assert x.shape == (4708, 28, 28, 1)
     assert 0 <= x.min() < x.max() <= 1
+
+
+def volumes(channels: tuple[int, ...] = ()) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for part, n in (("train", 4), ("val", 2), ("test", 3)):
+        images = rng.integers(0, 256, (n, 5, 6, 7, *channels))
+        arrays[f"{part}_images"] = images.astype(np.uint8)
+        arrays[f"{part}_labels"] = (np.arange(n) % 2).astype(np.uint8)[:, None]
+    return arrays
+
+
+@pytest.mark.parametrize("channels", [(), (1,), (3,)])
+@pytest.mark.parametrize("axis", [None, 0, 1, 2])
+def test_volumes_by_slices(axis: int | None, channels: tuple[int, ...], tmp_path: Path) -> None:
+    arrays = volumes(channels)
+    np.savez_compressed(tmp_path / "a.npz", **arrays)
+    dataset = data.open(tmp_path / "a.npz", axis=axis)
+    depth = (5, 6, 7)[axis or 0]
+    assert len(dataset) == 9 * depth
+    assert dataset.groups is not None
+    assert dataset.groups.tolist() == [f"volume {k}" for k in range(9) for _ in range(depth)]
+    for part in dataset.parts:
+        x, y = dataset.part(part).arrays()
+        stored, labels = arrays[f"{part}_images"], arrays[f"{part}_labels"]
+        for k in range(len(stored)):
+            for i in range(depth):
+                plane = stored[k].take(i, axis or 0)
+                expected = (plane / np.float32(255)).reshape(x.shape[1:])
+                np.testing.assert_array_equal(x[k * depth + i], expected)
+                assert y[k * depth + i] == labels[k, 0]
+
+
+def test_volumes_that_do_not_fit(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", **volumes() | {"val_images": np.zeros((2, 5, 6, 8), np.uint8)})
+    fails(tmp_path / "a.npz", "val_images has the shape (2, 5, 6, 8)", "all alike")
+    np.savez(tmp_path / "b.npz", **volumes() | {"val_labels": np.zeros((3, 1), np.uint8)})
+    fails(tmp_path / "b.npz", "val_labels has shape (3, 1)")
+    np.savez(tmp_path / "c.npz", **volumes() | {"train_images": np.zeros((4, 0, 6, 7), np.uint8)})
+    fails(tmp_path / "c.npz", "needed are volumes")
+    np.savez(tmp_path / "d.npz", **contents())
+    with pytest.raises(DataError, match=r"'d.npz' holds images, not volumes; leave out axis="):
+        data.open(tmp_path / "d.npz", axis=1)
+    with pytest.raises(DataError, match="window= is for DICOM and NIfTI"):
+        data.open(tmp_path / "d.npz", window="lung")
+
+
+def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arrays = contents() | {"train_images": np.zeros((6, 500, 500), np.uint8)}
+    np.savez_compressed(tmp_path / "bomb.npz", **arrays)
+    monkeypatch.setattr("nanocnn.data.npz.MAX_UNPACKED", 2**20)
+    fails(tmp_path / "bomb.npz", "unpacks to 1 MB", "times its size")
+    np.savez(tmp_path / "plain.npz", **arrays)  # as large, and not packed
+    with pytest.raises(DataError, match="all parts must be alike"):
+        data.open(tmp_path / "plain.npz")
