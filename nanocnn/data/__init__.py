@@ -6,10 +6,20 @@
 """
 
 from . import phantoms
+from .augmentation import Augment, mixup
 from .dataset import ImageDataset
 from .errors import DataError
 from .images import read_image
 from .source import open
 from .split import stratified_split
 
-__all__ = ["DataError", "ImageDataset", "open", "phantoms", "read_image", "stratified_split"]
+__all__ = [
+    "Augment",
+    "DataError",
+    "ImageDataset",
+    "mixup",
+    "open",
+    "phantoms",
+    "read_image",
+    "stratified_split",
+]
