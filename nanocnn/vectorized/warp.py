@@ -47,7 +47,8 @@ def warp_images(
     y: Array = upper + f_c * (lower - upper)
     if masks is None:
         return y, None
-    return y, masks[n, np.where(f >= 0.5, below, k), np.where(e >= 0.5, right, l)]
+    warped: Array = masks[n, np.where(f >= 0.5, below, k), np.where(e >= 0.5, right, l)]
+    return y, warped
 
 
 def displacement(grids: Array, H: int, W: int) -> Array:

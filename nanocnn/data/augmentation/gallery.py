@@ -148,9 +148,10 @@ def _show(ax: Any, title: str, images: Images, masks: NDArray[Any] | None) -> No
     small = max(image.shape[:2]) < 100
     smoothing = "nearest" if small else "antialiased"
     ax.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation=smoothing)
-    for k in [] if masks is None else np.unique(masks[0])[1:]:
+    mask = np.zeros(image.shape[:2], np.uint8) if masks is None else masks[0]
+    for k in np.unique(mask[mask > 0]):
         # A frame of background closes the outlines that end at the border.
-        inside = np.pad(masks[0] == k, 1).astype(np.float32)
+        inside = np.pad(mask == k, 1).astype(np.float32)
         places = [np.arange(-1, size + 1) for size in image.shape[:2]]
         ax.contour(places[1], places[0], inside, levels=[0.5], colors=ORANGE, linewidths=0.9)
     ax.set_xlim(-0.5, image.shape[1] - 0.5)

@@ -5,8 +5,8 @@ r"""Mixup: a sample is mixed with another one, and so are their targets (Zhang e
           \lambda \sim \mathrm{Beta}(\alpha, \alpha)
 
 The paper defines :math:`\lambda` for each pair, and so it is here; the authors' program draws one
-for each batch. As in that program, the partners are the same batch in another order. The order is by
-a hash of each sample, and each sample's partner is the next one in it: the pairs follow from which
+for each batch. As in that program, the partners are the same batch in another order: samples are
+sorted by a hash of each, and the partner of each is the next one. So the pairs follow from which
 samples are in the batch, not from their places in it.
 
 The beta distribution from two uniform numbers :math:`U, V`, without rejection: Bailey's
