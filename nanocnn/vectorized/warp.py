@@ -62,7 +62,8 @@ def displacement(grids: Array, H: int, W: int) -> Array:
     d: Array = np.zeros((len(grids), H, W, 2))
     for v in range(4):
         d += columns[1][:, v, None] * along[:, :, columns[0] + v]
-    return d.transpose(0, 3, 1, 2)
+    by_axis: Array = d.transpose(0, 3, 1, 2)
+    return by_axis
 
 
 def spline_table(size: int, cells: int) -> tuple[Array, Array]:

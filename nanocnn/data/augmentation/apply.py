@@ -25,7 +25,11 @@ CELLS = 4  # of the elastic deformation, along each side: it folds nothing below
 def apply(
     policy: Augment, images: Images, masks: NDArray[Any] | None, draws: Draws
 ) -> tuple[Images, NDArray[Any] | None]:
-    """Return new images and masks; at most three passes, (G1) to (G4), (I1), (I2) to (I4)."""
+    """Return new images and masks, after at most three passes.
+
+    The first looks everything up at other places, (G1), (G2), (G3), (G4); the second blurs, (I1);
+    the third adjusts values, adds noise and cuts out, (I2), (I3), (N1), (I4).
+    """
     size = images.shape[1:3]
     changed: Images = images
     moved = None if masks is None else masks.copy()
