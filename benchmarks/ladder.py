@@ -72,6 +72,9 @@ def ladder_cases(smoke: bool = False) -> list[Case]:
             found += [calls.elementwise(f"{name}_{way}", (SIZES[level],)) for way in WAYS]
         found.append(calls.mask(SIZES[level]))
         found += [calls.elementwise(f"softmax_{way}", ROWS[level]) for way in WAYS]
+        for name in ("warp_images", "blur_images", "adjust_images"):
+            found.append(calls.augmentation(name, IMAGES[level]))
+        found.append(calls.normal_numbers(SIZES[level]))
         found += [calls.flatten(f"flatten_{way}", IMAGES[level]) for way in WAYS]
         found += [calls.update(name, SIZES[level]) for name in calls.UPDATES]
         found += [calls.loss(name, *ROWS[level]) for name in calls.PER_SCORE]

@@ -148,6 +148,10 @@ def _passes_over_memory(smoke: bool) -> list[Placed]:
     rows = (images[0] * images[1], size // (images[0] * images[1]))
     found.append(Placed(calls.bias_sums("dense_backward_bias", rows), "sums for the bias"))
     found.append(Placed(calls.elementwise("fused_backward", images), "sums for the bias"))
+    pictures = (4, 16, 16, 3) if smoke else (128, 128, 128, 3)
+    for name in ("warp_images", "blur_images", "adjust_images"):
+        found.append(Placed(calls.augmentation(name, pictures), "augmentation"))
+    found.append(Placed(calls.normal_numbers(size), "augmentation"))
     return found
 
 

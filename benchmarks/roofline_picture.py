@@ -19,6 +19,7 @@ COLOURS = {  # Okabe and Ito's, told apart by everyone
     "softmax": "#6A3D9A",
     "optimizer": "#B2182B",
     "sums for the bias": "#888888",
+    "augmentation": "#E0007A",
 }
 MARKERS = {"forward": "o", "gradient for the input": "v", "gradient for the weights": "s"}
 GREY = "#666666"

@@ -1,8 +1,9 @@
 """Equation tags in use are derived in nanocnn/reference, once, and those derived are used.
 
 A tag such as (D2) stands in the docstring of a module of nanocnn/reference, where it is derived,
-beside the loop that equals it, above the rungs (ops, losses), and, for the equations that the
-article needs, beside a line of code in the example. `article (5)` is the article's own numbering.
+beside the loop that equals it, above the rungs (ops, losses, augmentation), and, for the equations
+that the article needs, beside a line of code in the example. `article (5)` is the article's own
+numbering.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def beside_code(path: Path, pattern: re.Pattern[str]) -> set[str]:
 
 
 def test_each_equation_is_derived_once() -> None:
-    assert {"C0", "C1", "P2", "D3", "A10", "S2", "R1", "F2", "O4", "L1"} <= set(derived())
+    assert {"C0", "C1", "P2", "D3", "A10", "S2", "R1", "F2", "O4", "L1", "G3"} <= set(derived())
     assert [tag for tag, count in Counter(derived()).items() if count > 1] == []
 
 
@@ -90,7 +91,8 @@ def test_every_derived_equation_stands_beside_its_loop() -> None:
 
 
 def test_every_derived_equation_is_used_above_the_rungs() -> None:
-    public = [*sorted((PACKAGE / "ops").glob("*.py")), PACKAGE / "losses.py"]
+    folders = (PACKAGE / "ops", PACKAGE / "data" / "augmentation")
+    public = [*(path for f in folders for path in sorted(f.glob("*.py"))), PACKAGE / "losses.py"]
     used = {tag for path in public for tag in tags(MENTION, path.read_text("utf-8"))}
     assert sorted(set(derived()) - used) == []
 

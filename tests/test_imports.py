@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "kernels": set(),
     "_backend": set(),
     "config": {"kernels"},
-    "data": set(),
+    "data": {"_backend", "vectorized"},
     "evaluation": set(),
     "initializers": set(),
     "ops": {*READABLE, "kernels", "_backend"},

@@ -6,6 +6,7 @@
 """
 
 from . import phantoms
+from .augmentation import Augment, mixup
 from .dataset import ImageDataset
 from .errors import DataError
 from .images import read_image
@@ -15,9 +16,11 @@ from .source import open
 from .split import stratified_split
 
 __all__ = [
+    "Augment",
     "DataError",
     "ImageDataset",
     "medmnist",
+    "mixup",
     "open",
     "phantoms",
     "pseudonym",

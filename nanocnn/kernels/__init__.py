@@ -32,6 +32,8 @@ from .dense import (
 from .dropout import dropout_backward, dropout_forward
 from .elementwise import ACTIVATIONS, fused_backward
 from .flatten import flatten_backward, flatten_forward
+from .intensity import adjust_images, blur_images
+from .normal import normal_numbers
 from .optimizers import adam_update, rmsprop_update, sgd_update
 from .pool import (
     average_pool2d_backward,
@@ -42,12 +44,15 @@ from .pool import (
     max_pool2d_forward,
 )
 from .softmax import softmax_backward, softmax_forward
+from .warp import warp_images
 
 __all__ = [
     "ACTIVATIONS",
     "adam_update",
+    "adjust_images",
     "average_pool2d_backward",
     "average_pool2d_forward",
+    "blur_images",
     "conv2d_backward_bias",
     "conv2d_backward_input",
     "conv2d_backward_weight",
@@ -70,6 +75,7 @@ __all__ = [
     "leaky_relu_forward",
     "max_pool2d_backward",
     "max_pool2d_forward",
+    "normal_numbers",
     "relu_backward",
     "relu_forward",
     "rmsprop_update",
@@ -80,4 +86,5 @@ __all__ = [
     "softmax_forward",
     "tanh_backward",
     "tanh_forward",
+    "warp_images",
 ]

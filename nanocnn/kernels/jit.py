@@ -130,6 +130,11 @@ def exact(function):
     return kernel(function, fastmath=False, forceinline=True)
 
 
+def as_written(function):
+    """Compile a kernel in which nothing is reordered, contracted or approximated."""
+    return kernel(function, fastmath=False)
+
+
 def kernel(function, fastmath=FASTMATH, forceinline=False):
     """Compile `function` to machine code that runs without the interpreter lock, and cache it."""
     if not JIT:

@@ -19,6 +19,8 @@ the rest of nanocnn, and nothing checks its arguments: `nanocnn.ops` does.
 | `flatten.py` | images to rows |
 | `losses.py` | cross-entropies, squared error |
 | `optimizers.py` | gradient descent, RMSprop, Adam, AdamW |
+| `warp.py` | images turned, stretched, bent, and their masks with them |
+| `intensity.py`, `normal.py` | blur, contrast, brightness, gamma, noise, holes |
 """
 
 from .activations import (
@@ -48,12 +50,14 @@ from .dense import (
 )
 from .dropout import dropout_backward, dropout_forward, dropout_mask
 from .flatten import flatten_backward, flatten_forward
+from .intensity import adjust_images, blur_images
 from .losses import (
     binary_cross_entropy,
     categorical_crossentropy,
     mean_squared_error,
     softmax_cross_entropy,
 )
+from .normal import normal_numbers
 from .optimizers import adam_update, rmsprop_update, sgd_update
 from .pool import (
     average_pool2d_backward,
@@ -64,12 +68,15 @@ from .pool import (
     max_pool2d_forward,
 )
 from .softmax import softmax_backward, softmax_forward
+from .warp import warp_images
 
 __all__ = [
     "adam_update",
+    "adjust_images",
     "average_pool2d_backward",
     "average_pool2d_forward",
     "binary_cross_entropy",
+    "blur_images",
     "categorical_crossentropy",
     "conv2d_backward_bias",
     "conv2d_backward_input",
@@ -94,6 +101,7 @@ __all__ = [
     "max_pool2d_backward",
     "max_pool2d_forward",
     "mean_squared_error",
+    "normal_numbers",
     "relu_backward",
     "relu_forward",
     "rmsprop_update",
@@ -105,4 +113,5 @@ __all__ = [
     "softmax_forward",
     "tanh_backward",
     "tanh_forward",
+    "warp_images",
 ]

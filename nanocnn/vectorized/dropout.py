@@ -32,13 +32,18 @@ def dropout_mask(key: int, size: int, rate: float) -> NDArray[np.bool_]:
     (size,) bool array
         True where the element is kept.
     """
-    z = np.uint64(key) + np.arange(1, size + 1, dtype=np.uint64) * GOLDEN  # wraps at 2^64
-    z = (z ^ (z >> np.uint64(30))) * MIX_1
-    z = (z ^ (z >> np.uint64(27))) * MIX_2
-    z = z ^ (z >> np.uint64(31))
+    z = splitmix64(np.uint64(key) + np.arange(1, size + 1, dtype=np.uint64) * GOLDEN)
     uniform = (z >> np.uint64(40)).astype(np.float64) * 2.0**-24  # 24 bits, exact in float32 too
     keep: NDArray[np.bool_] = uniform >= rate
     return keep
+
+
+def splitmix64(z: Array) -> Array:
+    """Mix 64 bits so that every output bit depends on every input bit; products wrap at 2^64."""
+    z = (z ^ (z >> np.uint64(30))) * MIX_1
+    z = (z ^ (z >> np.uint64(27))) * MIX_2
+    mixed: Array = z ^ (z >> np.uint64(31))
+    return mixed
 
 
 def dropout_forward(x: Array, rate: float, key: int) -> Array:

@@ -124,7 +124,7 @@ VECTORIZED = [
 VECTORIZED_FLOAT32 = [
     "relu_forward", "relu_backward", "leaky_relu_forward", "leaky_relu_backward", "sigmoid_forward",
     "sigmoid_backward", "tanh_forward", "tanh_backward", "gelu_forward", "gelu_backward",
-    "softmax_forward",
+    "softmax_forward", "normal_numbers",
 ]  # fmt: skip
 if processor_for(HOST) is x86:  # NEON has no product of 64-bit lanes, which dropout needs
     VECTORIZED += ["dropout_forward"]

@@ -76,6 +76,11 @@ def test_the_ladder_refuses_to_leave_something_out(
         (calls.update("sgd_update", 10), 60, 5 * 40),
         (calls.update("adam_update", 10), 160, 7 * 40),
         (calls.loss("softmax_cross_entropy", 2, 3), 60, 6 * (4 + 4 + 8)),
+        # 24 pixels, 72 numbers: 24 * 14 for places, 72 * 9; a byte for each pixel of both masks.
+        (calls.augmentation("warp_images", (1, 4, 6, 3)), 984, 2 * 288 + 48),
+        (calls.augmentation("blur_images", (1, 4, 6, 3)), 72 * 28, 2 * 288),  # two times 7 taps
+        (calls.augmentation("adjust_images", (1, 4, 6, 3)), 72 * 16, 2 * 288),
+        (calls.normal_numbers(10), 40, 40),
         (calls.flatten("flatten_forward", (2, 3, 4, 5)), 0, 0),
     ],
     ids=lambda value: value.function if isinstance(value, Case) else "",
@@ -103,6 +108,9 @@ def test_bytes_are_those_of_the_arrays(case: Case) -> None:
         "categorical_crossentropy": lambda: args[2].nbytes + 8,
         "binary_cross_entropy": lambda: 8,
         "mean_squared_error": lambda: 8,
+        "warp_images": lambda: args[2].nbytes,  # the strengths, some numbers for each image
+        "blur_images": lambda: args[1].nbytes,
+        "adjust_images": lambda: sum(a.nbytes for a in args[1:]),
         "flatten_forward": lambda: moved,
         "flatten_backward": lambda: moved,
     }

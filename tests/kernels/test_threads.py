@@ -49,6 +49,10 @@ X, W, B = normal(*PIXELS, C), normal(3, 3, C, F, seed=1), normal(F, seed=2)
 WIDE_X, WIDE_W = normal(3, 9, 8, WIDE_C), normal(3, 3, WIDE_C, WIDE_F, seed=1)  # dw in one part
 DY, WIDE_DY = normal(*PIXELS, F, seed=3), normal(3, 9, 8, WIDE_F, seed=3)
 ROWS, WEIGHTS, ROWS_DY = normal(70, D), normal(D, 70, seed=1), normal(70, 70, seed=2)
+IMAGES = np.abs(normal(*PIXELS, 3, seed=4)) % 1
+MOVES, GRIDS = np.eye(2, 3) + normal(4, 2, 3) / 10.0, 0.5 * normal(4, 7, 7, 2).astype(np.float64)
+MASKS, ONES = (9 * IMAGES[..., 0]).astype(np.uint8), np.ones(4)
+BOXES = np.tile([1, 5, 2, 7], (4, 1))
 WORK: dict[str, Callable[[], list[np.ndarray]]] = {
     "conv2d_forward": lambda: [kernels.conv2d_forward(X, W, B, *SAME, "tanh")],
     "conv2d_backward_input": lambda: [kernels.conv2d_backward_input(DY, W, X.shape, *SAME)],
@@ -84,6 +88,20 @@ WORK: dict[str, Callable[[], list[np.ndarray]]] = {
     "fused_backward": lambda: [*kernels.fused_backward(DY, DY, "sigmoid")],
     "softmax": lambda: [kernels.softmax_forward(X), kernels.softmax_backward(X, X)],
     "dropout": lambda: [kernels.dropout_forward(X, 0.3, 9), kernels.dropout_backward(X, 0.3, 9)],
+    "warp_images": lambda: [*kernels.warp_images(IMAGES, MASKS, MOVES, GRIDS)],
+    "blur_images": lambda: [kernels.blur_images(IMAGES, 1.5 * ONES)],
+    "adjust_images": lambda: [
+        kernels.adjust_images(
+            IMAGES,
+            1.2 * ONES,
+            0.1 * ONES,
+            0.8 * ONES,
+            0.1 * ONES,
+            np.arange(4, dtype=np.uint64),
+            BOXES,
+        )
+    ],
+    "normal_numbers": lambda: [kernels.normal_numbers(7, MANY)],
     "sgd_update": sgd,
     "rmsprop_update": rmsprop,
     "adam_update": adam,
