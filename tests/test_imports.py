@@ -87,11 +87,13 @@ def test_import_brings_only_what_models_are_made_of() -> None:
     code = """
 import sys
 import nanocnn
-heavy = {"numba", "llvmlite", "matplotlib", "PIL", "tqdm", "safetensors"}
+heavy = {"numba", "llvmlite", "matplotlib", "PIL", "tqdm", "safetensors", "pydicom", "nibabel"}
 heavy |= {f"nanocnn.{part}" for part in ("kernels", "data", "evaluation", "gradcheck")}
 print(sorted(heavy & set(sys.modules)))
 nanocnn.get_num_threads()
 print(sorted(heavy & set(sys.modules)))
+nanocnn.data.open
+print(sorted({"pydicom", "nibabel", "skimage", "tqdm"} & set(sys.modules)))
 """
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
@@ -101,7 +103,8 @@ print(sorted(heavy & set(sys.modules)))
         check=False,
     )
     assert done.stderr == ""
-    first, then = done.stdout.splitlines()
+    first, then, with_data = done.stdout.splitlines()
+    assert with_data == "[]"
     assert first == "[]"
     assert {"llvmlite", "nanocnn.kernels", "numba"} <= set(ast.literal_eval(then))
     assert "PIL" not in then

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import nanocnn
+from tests.data.dicoms import write
 from tests.sizes import sized
 
 ROOT = Path(__file__).parents[1]
@@ -15,7 +16,7 @@ README = (ROOT / "README.md").read_text()
 
 
 def test_the_tour_runs_as_printed(tmp_path, monkeypatch, capsys):
-    (tour,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    tour = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0]
     tour = sized(tour, tour.replace("400", "40").replace("300", "30"))
     monkeypatch.chdir(tmp_path)
     names = {}
@@ -24,6 +25,22 @@ def test_the_tour_runs_as_printed(tmp_path, monkeypatch, capsys):
     assert set(names["grads"]) == set(names["model"].params)
     assert (tmp_path / "model.safetensors").exists()
     assert "multiply-adds" in capsys.readouterr().out
+
+
+def test_reading_images_runs_as_printed(tmp_path, monkeypatch):
+    (_, reading) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    for k, folder in enumerate(("train/a", "train/b", "test/a", "test/b")):
+        pixels = np.full((5, 4), -100 * k, np.int16)
+        write(
+            tmp_path / "scans" / folder / "0.dcm", pixels, PatientID=str(k), PixelSpacing=[1, k + 1]
+        )
+    names = {"nc": nanocnn, "secret": b"sixteen bytes or more"}
+    exec(compile(reading, "README.md", "exec"), names)
+    assert names["image"].shape == (128, 128, 1)
+    assert names["label"] == 0
+    assert len(set(names["patients"])) == 4
+    assert names["spacing"].tolist() == [[1, 1], [1, 2], [1, 3], [1, 4]]
 
 
 def test_the_checker_says_what_is_printed():

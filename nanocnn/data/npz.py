@@ -93,6 +93,9 @@ def read_npz(path: Path, axis: int | None = None) -> NpzContents:
             f"file {path.name!r} cannot be read ({reason}); "
             "needed is an .npz archive of plain arrays: download or save it again"
         ) from error
+    for key, array in arrays.items():
+        if not isinstance(array, np.ndarray):  # NumPy hands out other members as bytes
+            raise DataError(f"file {path.name!r}: {key} is no array; save it with numpy.savez")
     volumes = _cut_volumes(arrays, axis, path.name)
     contents = _assemble(arrays, path.name)
     return contents._replace(groups=volumes)

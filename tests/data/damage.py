@@ -221,6 +221,7 @@ def _hostile_volumes(folder: Path) -> list[Path]:
 def _hostile_dicoms(folder: Path) -> list[Path]:
     files = []
     from pydicom.encaps import encapsulate
+    from pydicom.filereader import read_file_meta_info
     from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 
     def put(name: str, ds: Any) -> None:
@@ -233,7 +234,7 @@ def _hostile_dicoms(folder: Path) -> list[Path]:
     deflated = dataset(small)
     deflated.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
     put("deflated.dcm", deflated)
-    start = 144 + deflated.file_meta.FileMetaInformationGroupLength
+    start = 144 + read_file_meta_info(files[-1]).FileMetaInformationGroupLength
     packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     with open(files[-1], "r+b") as stream:
         stream.seek(start)

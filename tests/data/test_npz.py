@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -214,3 +215,10 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     np.savez(tmp_path / "plain.npz", **arrays)  # as large, and not packed
     with pytest.raises(DataError, match="all parts must be alike"):
         data.open(tmp_path / "plain.npz")
+
+
+def test_a_member_that_is_no_array(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", **{k: v for k, v in contents().items() if k != "train_images"})
+    with zipfile.ZipFile(tmp_path / "a.npz", "a") as archive:
+        archive.writestr("train_images.npy", b"something else")
+    fails(tmp_path / "a.npz", "train_images is no array")
