@@ -30,7 +30,7 @@ from .dicom_header import PIXELS, check_deflated, count_frames, in_groups
 from .errors import DataError
 from .extras import require
 from .quiet import warnings_as
-from .windows import Window, apply_window, scale
+from .windows import Window, limits, scale
 
 CT_RANGE = (-1024.0, 3071.0)
 _PANIC = "PanicException"  # of decoders in Rust, such as pylibjpeg-rle: no Exception by descent
@@ -225,41 +225,46 @@ def _colour(frame: _Frame) -> NDArray[Any]:
 
 
 def _grey(frame: _Frame, window: Window | None, name: str) -> NDArray[np.float32]:
+    slope, intercept = frame.line or (1.0, 0.0)
     values = frame.stored
-    low, high = frame.levels or _stored_range(frame)
-    if frame.line is not None:
-        slope, intercept = frame.line
-        values = values * np.float64(slope) + intercept
-        low, high = sorted((low * slope + intercept, high * slope + intercept))
-    if window is not None:
-        unit = apply_window(values, window)
-    elif frame.file_window is not None:
-        unit = _apply_function(values, *frame.file_window)
-    elif frame.modality == "CT" and frame.levels is None:
-        unit = scale(values, *CT_RANGE)
-    elif values.dtype.kind == "f" and frame.line is None and frame.levels is None:
-        raise DataError(
-            f"image {name!r} has float pixels and no window; give window=(centre, width)"
-        )
+    if slope <= 0:
+        values, slope, intercept = values * np.float64(slope) + intercept, 1.0, 0.0
+    # Otherwise the window is brought to the stored numbers: two numbers instead of every pixel.
+    if window is None and frame.file_window is not None and frame.file_window[2] == "SIGMOID":
+        center, width, _ = frame.file_window
+        unit = _sigmoid(values, (center - intercept) / slope, width / slope)
     else:
-        unit = scale(values, low, high)
+        low, high = _limits(frame, window, name)
+        unit = scale(values, (low - intercept) / slope, (high - intercept) / slope)
     return 1 - unit if frame.inverted else unit
 
 
-def _stored_range(frame: _Frame) -> tuple[float, float]:
+def _limits(frame: _Frame, window: Window | None, name: str) -> tuple[float, float]:
+    """Return the measured values that become 0 and 1."""
+    if window is not None:
+        return limits(window)
+    if frame.file_window is not None:
+        center, width, function = frame.file_window
+        if function == "LINEAR_EXACT":  # PS3.3 C.11.2.1.3.2
+            return limits((center, width))
+        return center - 0.5 - (width - 1) / 2, center - 0.5 + (width - 1) / 2  # C.11.2.1.2.1
+    if frame.modality == "CT" and frame.levels is None:
+        return CT_RANGE
+    if frame.levels is not None:
+        return frame.levels
+    if frame.stored.dtype.kind == "f":
+        raise DataError(
+            f"image {name!r} has float pixels and no window; give window=(centre, width)"
+        )
+    low, high = (0, 2**frame.bits - 1)
     if frame.signed:
-        return float(-(2 ** (frame.bits - 1))), float(2 ** (frame.bits - 1) - 1)
-    return 0.0, float(2**frame.bits - 1)
+        low, high = -(2 ** (frame.bits - 1)), 2 ** (frame.bits - 1) - 1
+    slope, intercept = frame.line or (1.0, 0.0)
+    first, last = sorted((low * slope + intercept, high * slope + intercept))
+    return first, last
 
 
-def _apply_function(
-    values: NDArray[Any], center: float, width: float, function: str
-) -> NDArray[np.float32]:
-    """Apply a file's own window as PS3.3 C.11.2.1.2 and C.11.2.1.3 define it."""
-    if function == "SIGMOID":
-        power = np.clip(-4 * (values.astype(np.float64) - center) / width, -700, 700)
-        return (1 / (1 + np.exp(power))).astype(np.float32)
-    if function == "LINEAR_EXACT":
-        return apply_window(values, (center, width))
-    middle, half = center - 0.5, (width - 1) / 2
-    return scale(values, middle - half, middle + half)
+def _sigmoid(values: NDArray[Any], center: float, width: float) -> NDArray[np.float32]:
+    """Apply PS3.3 C.11.2.1.3.1."""
+    power = np.clip(-4 * (values.astype(np.float64) - center) / width, -700, 700)
+    return (1 / (1 + np.exp(power))).astype(np.float32)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from .errors import DataError
 from .nifti_header import Volume, read_volume
-from .windows import Window, apply_window, scale
+from .windows import Window, limits, scale
 
 CACHED_BYTES = 512 * 2**20  # of unpacked volumes: one large or many small ones
 _CACHED_RANGES = 4096
@@ -66,7 +66,7 @@ class NiftiSlice(NamedTuple):
             return stored
         values = volume.measure(stored)
         if self.window is not None:
-            return apply_window(np.nan_to_num(values, nan=-np.inf), self.window)
+            return scale(np.nan_to_num(values, nan=-np.inf), *limits(self.window))
         low, high = _value_range(volume, name)
         return scale(np.where(np.isnan(values), low, values), low, high)
 

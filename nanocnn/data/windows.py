@@ -56,10 +56,10 @@ def check_window(window: str | tuple[float, float] | None) -> Window | None:
     return center, width
 
 
-def apply_window(values: NDArray[Any], window: Window) -> NDArray[np.float32]:
-    r"""Return :math:`\mathrm{clip}((v - c) / w + 1/2,\ 0,\ 1)` as float32."""
+def limits(window: Window) -> tuple[float, float]:
+    """Return the values that become 0 and 1."""
     center, width = window
-    return scale(values, center - width / 2, center + width / 2)
+    return center - width / 2, center + width / 2
 
 
 def scale(values: NDArray[Any], low: float, high: float) -> NDArray[np.float32]:
@@ -68,6 +68,8 @@ def scale(values: NDArray[Any], low: float, high: float) -> NDArray[np.float32]:
         return (values > low).astype(np.float32)
     # float32 holds 24 bits: enough for 16-bit pixels, not for the 32 bits of dose or floats.
     exact = np.float64 if values.dtype.itemsize > 2 else np.float32
-    unit = (values.astype(exact) - exact(low)) / exact(high - low)
-    clipped: NDArray[np.float32] = np.clip(unit, 0, 1).astype(np.float32)
-    return clipped
+    unit = values.astype(exact)
+    unit -= exact(low)
+    unit /= exact(high - low)
+    np.clip(unit, 0, 1, out=unit)
+    return unit.astype(np.float32, copy=False)
