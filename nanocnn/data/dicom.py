@@ -108,7 +108,15 @@ def _decode(stream: BinaryIO, k: int, own_window: bool, name: str) -> _Frame:
         packed = stream
     _check_compressed(packed, header, k, frames, name)
     stream.seek(0)
-    return _apply_tables(pixel_array(source, index=k), header, k, own_window)
+    try:
+        stored = pixel_array(source, index=k)
+    except RuntimeError as error:  # every decoder of this syntax has failed
+        raise DataError(
+            f"image {name!r} is damaged, or compressed in a way that the installed decoders do not "
+            f"know ({header.file_meta.TransferSyntaxUID.name!r}; for JPEG of 12 bits there is "
+            "pylibjpeg-libjpeg, under the GPL); replace the file, or save it without compression"
+        ) from error
+    return _apply_tables(stored, header, k, own_window)
 
 
 def _check_header(header: Any, file_size: int, k: int, name: str) -> int:

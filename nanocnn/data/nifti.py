@@ -2,9 +2,10 @@
 
 Volumes are turned to RAS first (nibabel's closest canonical orientation: axes are exchanged and
 reversed, nothing is resampled), so that the slices of all files lie alike: axis 0 runs from left to
-right, axis 1 from back to front, axis 2 from the feet upwards. An image shows its slice with the
-later axis upwards and the earlier one to the right: in the axial slice of axis 2 the nose is at the
-top and the patient's right hand on the right.
+right, axis 1 from back to front, axis 2 from the feet upwards. An image shows its slice as
+radiologists look at it, and as scanners write DICOM: the later axis upwards and the earlier one to
+the left. In the axial slice of axis 2 the nose is at the top and the patient's right hand on the
+left; a network that has learnt from NIfTI files does not see its DICOM files mirrored.
 
 uint8 and RGB voxels are divided by 255. All others have no unit that a file could tell (MRI), so
 without a window the smallest and the largest voxel of the whole volume become 0 and 1. NaN voxels,

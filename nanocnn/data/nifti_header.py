@@ -72,12 +72,12 @@ class Volume(NamedTuple):
         return self.axes[axis], index
 
     def turn(self, plane: NDArray[Any], axis: int) -> NDArray[Any]:
-        """Turn a stored slice: columns run along the earlier axis of RAS, rows down the later."""
+        """Turn a stored slice: columns run against the earlier axis of RAS, rows down the later."""
         across, up = (a for a in range(3) if a != axis)
         if self.axes[across] < self.axes[up]:
             plane = plane.swapaxes(0, 1)  # now (up, across)
         rows = slice(None) if self.reversed[up] else slice(None, None, -1)
-        columns = slice(None, None, -1) if self.reversed[across] else slice(None)
+        columns = slice(None) if self.reversed[across] else slice(None, None, -1)
         return np.ascontiguousarray(plane[rows, columns])
 
     def spacing(self, axis: int) -> tuple[float, float] | None:

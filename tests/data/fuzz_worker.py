@@ -58,7 +58,7 @@ def look(path: str) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    for module in ("pydicom.pixels", "nibabel", "PIL.TiffImagePlugin", "pylibjpeg"):
+    for module in ("pydicom.pixels", "nibabel", "PIL.TiffImagePlugin", "pylibjpeg", "gdcm"):
         require(module, "this test")
     sys.addaudithook(forbid)
     with open("/proc/self/statm") as statm:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import nanocnn.data as data
 from nanocnn.data import DataError, nifti, nifti_header
 from nanocnn.data.nifti import NiftiMask
+from tests.data.niftis import shown
 
 RNG = np.random.default_rng(0)
 CODES = ["".join(c) for p in itertools.permutations(("RL", "AP", "SI"))
@@ -67,7 +68,7 @@ def test_every_orientation_shows_the_same(codes: str, suffix: str, tmp_path: Pat
         dataset = data.open(path, axis=axis)
         assert len(dataset) == ras.shape[axis]
         for i in range(ras.shape[axis]):
-            expected = np.rot90(unit.take(i, axis))
+            expected = shown(unit.take(i, axis))
             np.testing.assert_allclose(dataset[i][0][:, :, 0], expected, atol=1e-6)
         assert dataset.spacing is not None
         across, up = (a for a in range(3) if a != axis)
@@ -75,7 +76,7 @@ def test_every_orientation_shows_the_same(codes: str, suffix: str, tmp_path: Pat
 
 
 def test_where_the_patient_is(tmp_path: Path) -> None:
-    """Right hand right, nose up, crown up: three bright voxels tell."""
+    """Right hand left, nose up, crown up, as in DICOM: three bright voxels tell."""
     voxels = np.zeros((5, 6, 7), np.uint8)
     voxels[4, 3, 3] = 200  # right
     voxels[2, 5, 3] = 150  # front
@@ -86,12 +87,12 @@ def test_where_the_patient_is(tmp_path: Path) -> None:
         return np.rint(data.open(path, axis=axis).arrays()[0][..., 0] * 255)
 
     axial, coronal, sagittal = slices("axial"), slices("coronal"), slices("sagittal")
-    assert axial[3, 2, 4] == 200
+    assert axial[3, 2, 0] == 200
     assert axial[3, 0, 2] == 150
     assert coronal[3, 0, 2] == 100
-    assert coronal[3, 3, 4] == 200
-    assert sagittal[2, 0, 3] == 100
-    assert sagittal[2, 3, 5] == 150
+    assert coronal[3, 3, 0] == 200
+    assert sagittal[2, 0, 2] == 100
+    assert sagittal[2, 3, 0] == 150
     np.testing.assert_array_equal(
         slices("axial"), np.rint(data.open(path).arrays()[0][..., 0] * 255)
     )
@@ -122,7 +123,7 @@ def test_values_as_nibabel_reads_them(
     assert len(dataset) == values.shape[axis] * values.shape[3]
     for i, (image, label) in enumerate(dataset):
         k, n = divmod(i, values.shape[axis])
-        expected = np.rot90(unit[..., k].take(n, axis))
+        expected = shown(unit[..., k].take(n, axis))
         np.testing.assert_allclose(image[:, :, 0], expected, atol=1e-5)
         assert label == 0
     assert set(dataset.groups.tolist()) == {"a"}  # type: ignore[union-attr]
@@ -131,7 +132,7 @@ def test_values_as_nibabel_reads_them(
 def test_range_types_and_nan(tmp_path: Path) -> None:
     bytes_ = RNG.integers(0, 256, (3, 4, 2), dtype=np.uint8)
     image = data.open(write(tmp_path / "u8.nii", bytes_))[1][0]
-    np.testing.assert_array_equal(image[:, :, 0], np.rot90(bytes_[:, :, 1]) / np.float32(255))
+    np.testing.assert_array_equal(image[:, :, 0], shown(bytes_[:, :, 1]) / np.float32(255))
     floats = np.array([[[1, 2], [np.nan, 5]]], np.float32)
     x, _ = data.open(write(tmp_path / "nan.nii", floats)).arrays()
     np.testing.assert_allclose(x[0, :, 0, 0], [0, 0], atol=1e-6)
@@ -149,14 +150,14 @@ def test_rgb(tmp_path: Path) -> None:
     for name in ("a.nii", "a.nii.gz"):
         write(tmp_path / name, colours.view(kind).reshape(3, 4, 2))
         image = data.open(tmp_path / name)[1][0]
-        np.testing.assert_array_equal(image, np.rot90(colours[:, :, 1]) / np.float32(255))
+        np.testing.assert_array_equal(image, shown(colours[:, :, 1]) / np.float32(255))
 
 
 def test_one_image_in_two_dimensions(tmp_path: Path) -> None:
     plane = RNG.integers(0, 256, (5, 4), dtype=np.uint8)
     dataset = data.open(write(tmp_path / "a.nii", plane))
     assert len(dataset) == 1
-    np.testing.assert_array_equal(dataset[0][0][:, :, 0], np.rot90(plane) / np.float32(255))
+    np.testing.assert_array_equal(dataset[0][0][:, :, 0], shown(plane) / np.float32(255))
 
 
 def test_class_folders_and_pickles(tmp_path: Path) -> None:
@@ -243,4 +244,4 @@ def test_whole_floats_are_class_numbers(tmp_path: Path) -> None:
     voxels = np.arange(8, dtype=np.float64).reshape(2, 2, 2)
     mask = NiftiMask(write(tmp_path / "m.nii", voxels), 2, 1).read("m.nii")
     assert mask.dtype == np.uint8
-    np.testing.assert_array_equal(mask, np.rot90(voxels[:, :, 1]))
+    np.testing.assert_array_equal(mask, shown(voxels[:, :, 1]))
