@@ -92,7 +92,7 @@ def test_jpeg_of_twelve_bits_needs_a_decoder_that_the_extra_does_not_bring(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delitem(JPEGExtended12BitDecoder._available, "pylibjpeg", raising=False)
-    with pytest.raises(DataError, match="'JPEG Extended.*pylibjpeg-libjpeg, under the GPL"):
+    with pytest.raises(DataError, match=r"'JPEG Extended.*pylibjpeg-libjpeg, under the GPL"):
         data.open(REAL / "JPEG-lossy.dcm").arrays()
 
 
