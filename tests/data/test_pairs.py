@@ -13,6 +13,7 @@ from PIL import Image
 
 import nanocnn.data as data
 from nanocnn.data import DataError, ImageDataset
+from tests.data.niftis import shown
 from nanocnn.data.masks import MaskFile
 
 RNG = np.random.default_rng(0)
@@ -106,10 +107,8 @@ def test_decathlon_layout(tmp_path: Path) -> None:
     assert len(dataset) == 2 * 3 * 2
     for i, (image, mask) in enumerate(dataset):
         k, t, z = i // 6, i // 3 % 2, i % 3
-        np.testing.assert_allclose(
-            image[:, :, 0], np.rot90(volumes[k][:, :, z, t]) / 100, atol=1e-6
-        )
-        np.testing.assert_array_equal(mask, np.rot90(labels[k][:, :, z]))
+        np.testing.assert_allclose(image[:, :, 0], shown(volumes[k][:, :, z, t]) / 100, atol=1e-6)
+        np.testing.assert_array_equal(mask, shown(labels[k][:, :, z]))
     assert dataset.groups is not None
     assert dataset.groups.tolist() == ["imagesTr/v_0"] * 6 + ["imagesTr/v_1"] * 6
 
