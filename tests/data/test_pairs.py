@@ -13,8 +13,8 @@ from PIL import Image
 
 import nanocnn.data as data
 from nanocnn.data import DataError, ImageDataset
-from tests.data.niftis import shown
 from nanocnn.data.masks import MaskFile
+from tests.data.niftis import shown
 
 RNG = np.random.default_rng(0)
 
