@@ -10,7 +10,9 @@ from .augmentation import Augment, mixup
 from .dataset import ImageDataset
 from .errors import DataError
 from .images import read_image
+from .loader import DataLoader
 from .medmnist_files import medmnist
+from .preparation import Preparation
 from .privacy import pseudonym
 from .source import open
 from .split import stratified_split
@@ -18,7 +20,9 @@ from .split import stratified_split
 __all__ = [
     "Augment",
     "DataError",
+    "DataLoader",
     "ImageDataset",
+    "Preparation",
     "medmnist",
     "mixup",
     "open",
