@@ -145,7 +145,7 @@ class DataLoader:
         if how is not None:
             how.check_fitted()
         steps = () if how is None else how.steps_before_augmenting
-        change = how is not None and bool(how.steps) or self.augment is not None
+        change = (how is not None and bool(how.steps)) or self.augment is not None
         return how, FromArrays(*dataset, steps, change)
 
     def _classes(self) -> NDArray[np.int64]:
@@ -252,8 +252,8 @@ class DataLoader:
         if lost:
             shown = ", ".join(list(self._skipped)[:3]) + (", ..." if len(self._skipped) > 3 else "")
             warnings.warn(
-                f"{lost} of {len(self._source)} samples of epoch {epoch + 1} were left out, as they "
-                f"could not be read: {shown} (all of them, with reasons: loader.skipped)",
+                f"{lost} of {len(self._source)} samples of epoch {epoch + 1} could not be read and "
+                f"were left out: {shown} (all of them, with reasons: loader.skipped)",
                 stacklevel=2,
             )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,7 @@ class Samples(NamedTuple):
     skipped: list[tuple[str, str]]
 
 
-class Source:
+class Source(Protocol):
     """Gives the samples at some positions.
 
     Attributes
@@ -45,24 +45,21 @@ class Source:
 
     targets: Array | None
 
-    def __len__(self) -> int:
-        raise NotImplementedError
+    def __len__(self) -> int: ...
 
     def name(self, i: int) -> str:
         """Return what errors call sample i."""
-        raise NotImplementedError
 
     def read(self, positions: NDArray[np.int64], skip: bool) -> Samples:
         """Return the samples, prepared by the steps that come before augmenting."""
-        raise NotImplementedError
 
 
-class FromDataset(Source):
+class FromDataset:
     """Decodes, and prepares, one image after the other: before that they may differ in size."""
 
     def __init__(self, dataset: ImageDataset, steps: Sequence[Any]) -> None:
         self._dataset, self._steps = dataset, steps
-        self.targets = None if dataset.has_masks else dataset.labels
+        self.targets: Array | None = None if dataset.has_masks else dataset.labels
 
     def __len__(self) -> int:
         return len(self._dataset)
@@ -109,7 +106,7 @@ class FromDataset(Source):
         return image, target if mask is None else mask
 
 
-class FromArrays(Source):
+class FromArrays:
     """Picks from arrays, and prepares a batch at once. Targets (N, H, W) are masks."""
 
     def __init__(self, x: Any, y: Any, steps: Sequence[Any], change: bool) -> None:

@@ -99,7 +99,7 @@ def open_source(place: Path, preparation: Preparation, options: Options) -> Imag
     size, channels = preparation.size, preparation.channels
     if not place.exists():
         what = "file" if place.suffix else "folder"
-        raise DataError(f"no such {what}: {os.fspath(path)!r}; {_WANTED}")
+        raise DataError(f"no such {what}: {os.fspath(place)!r}; {_WANTED}")
     if place.suffix.lower() == ".npz" and not place.is_dir():
         if options.window is not None and not options.lenient:
             raise DataError("window= is for DICOM and NIfTI files, not for .npz; leave it out")
