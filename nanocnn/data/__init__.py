@@ -5,7 +5,7 @@
 >>> x, y = dataset.arrays()                                     # doctest: +SKIP
 """
 
-from . import phantoms
+from . import phantoms, transforms
 from .augmentation import Augment, mixup
 from .dataset import ImageDataset
 from .errors import DataError
@@ -30,4 +30,5 @@ __all__ = [
     "pseudonym",
     "read_image",
     "stratified_split",
+    "transforms",
 ]
