@@ -230,9 +230,20 @@ class DataLoader:
                 images, masks = self.augment(images, masks, epoch=job.epoch, indices=indices)
         if self.preparation is not None:
             images, masks = apply(self.preparation.steps_after_augmenting, images, masks)
+        self._check_finite(images, job.positions[samples.kept])
         first = int(job.positions[samples.kept[0]])
         targets = samples.targets if masks is None else masks
         return _Batch(images, targets, first, samples.skipped)
+
+    def _check_finite(self, images: Array, positions: NDArray[np.int64]) -> None:
+        """Raise DataError for an image with a pixel that is NaN or infinite."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            if images.dtype.kind != "f" or np.isfinite(images.sum()):
+                return
+        bad = ~np.isfinite(images.reshape(len(images), -1)).all(axis=1)
+        if bad.any():
+            name = self._source.name(int(positions[int(bad.argmax())]))
+            raise DataError(f"{name} has a pixel that is NaN or infinite; repair or remove it")
 
     def _batches(self, epoch: int) -> Iterator[tuple[Array, Array]]:
         first: _Batch | None = None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .axes import check_axis
 from .errors import DataError
 from .images import check_channels, check_size
+from .transforms import Compose, Transform, from_config
 from .windows import check_window
 
 if TYPE_CHECKING:
@@ -57,14 +58,14 @@ class Preparation:
     channels: int | None = None
     window: str | tuple[float, float] | None = None
     axis: int | str | None = None
-    transforms: Any = None
+    transforms: Transform | None = None
 
     def __post_init__(self) -> None:
         check_size(self.size)
         check_channels(self.channels)
         check_window(self.window)
         check_axis(self.axis)
-        if self.transforms is not None and not hasattr(self.transforms, "unit_range"):
+        if not isinstance(self.transforms, Transform | None):
             raise DataError(
                 f"transforms={self.transforms!r:.80} is no transform; give one of "
                 "nanocnn.data.transforms, several in transforms.Compose([...])"
@@ -73,22 +74,24 @@ class Preparation:
     @property
     def is_fitted(self) -> bool:
         """Whether nothing in it waits for statistics of the training images."""
-        return self.transforms is None or bool(self.transforms.is_fitted)
+        return self.transforms is None or self.transforms.is_fitted
 
     @property
-    def steps(self) -> tuple[Any, ...]:
+    def steps(self) -> tuple[Transform, ...]:
         """The transforms, one by one."""
         if self.transforms is None:
             return ()
-        return tuple(_flat(self.transforms))
+        return (
+            tuple(self.transforms) if isinstance(self.transforms, Compose) else (self.transforms,)
+        )
 
     @property
-    def steps_before_augmenting(self) -> tuple[Any, ...]:
+    def steps_before_augmenting(self) -> tuple[Transform, ...]:
         """The steps up to the first that leaves [0, 1], which is where augmentation belongs."""
         return tuple(takewhile(lambda step: step.unit_range, self.steps))
 
     @property
-    def steps_after_augmenting(self) -> tuple[Any, ...]:
+    def steps_after_augmenting(self) -> tuple[Transform, ...]:
         """The other steps."""
         return self.steps[len(self.steps_before_augmenting) :]
 
@@ -155,23 +158,32 @@ class Preparation:
         return {**{name: getattr(self, name) for name in OPENING}, "transforms": transforms}
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Preparation:
+    def from_config(
+        cls, config: Any, *, custom_objects: Mapping[str, type[Transform]] | None = None
+    ) -> Preparation:
         """Return the preparation that `to_config` described.
+
+        Parameters
+        ----------
+        config : dict
+        custom_objects : dict of str to class, optional      transforms of your own, by name
 
         Raises
         ------
-        DataError, TypeError
+        DataError
             If it describes none.
         """
-        options = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
-        if options.get("transforms") is not None:
-            from .transforms import from_config
-
-            options["transforms"] = from_config(options["transforms"])
+        if not isinstance(config, dict) or set(config) != {*OPENING, "transforms"}:
+            raise DataError(f"{config!r:.60} is no preparation; give what its to_config returned")
+        options = {key: tuple(v) if isinstance(v, list) else v for key, v in config.items()}
+        if options["transforms"] is not None:
+            options["transforms"] = from_config(
+                options["transforms"], custom_objects=custom_objects
+            )
         return cls(**options)
 
 
-def apply(steps: Sequence[Any], images: Any, masks: Any) -> tuple[Any, Any]:
+def apply(steps: Sequence[Transform], images: Any, masks: Any) -> tuple[Any, Any]:
     """Return an image or a batch, and its masks or None, after some transforms."""
     for step in steps:
         if masks is None:
@@ -179,10 +191,3 @@ def apply(steps: Sequence[Any], images: Any, masks: Any) -> tuple[Any, Any]:
         else:
             images, masks = step(images, masks)
     return images, masks
-
-
-def _flat(transform: Any) -> list[Any]:
-    """Return the steps of a Compose, those of one inside another as well."""
-    if not hasattr(transform, "steps"):
-        return [transform]
-    return [step for part in transform.steps for step in _flat(part)]

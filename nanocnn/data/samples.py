@@ -12,6 +12,7 @@ from .checks import unlike
 from .dataset import ImageDataset
 from .errors import DataError
 from .preparation import apply
+from .transforms import Transform
 
 Array = NDArray[Any]
 
@@ -57,7 +58,7 @@ class Source(Protocol):
 class FromDataset:
     """Decodes, and prepares, one image after the other: before that they may differ in size."""
 
-    def __init__(self, dataset: ImageDataset, steps: Sequence[Any]) -> None:
+    def __init__(self, dataset: ImageDataset, steps: Sequence[Transform]) -> None:
         self._dataset, self._steps = dataset, steps
         self.targets: Array | None = None if dataset.has_masks else dataset.labels
 
@@ -109,7 +110,7 @@ class FromDataset:
 class FromArrays:
     """Picks from arrays, and prepares a batch at once. Targets (N, H, W) are masks."""
 
-    def __init__(self, x: Any, y: Any, steps: Sequence[Any], change: bool) -> None:
+    def __init__(self, x: Any, y: Any, steps: Sequence[Transform], change: bool) -> None:
         try:
             self._images, self.targets = np.asarray(x), np.asarray(y)
         except ValueError:  # NumPy on lists of unequal length

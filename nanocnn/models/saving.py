@@ -154,8 +154,8 @@ def load(
     ----------
     path : str or path
     custom_objects : dict of str to class or function, optional
-        Your own layers, loss, metrics, optimizer and initializers, by the names they were saved
-        under.
+        Your own layers, loss, metrics, optimizer, initializers and transforms, by the names they
+        were saved under.
     compile : bool
         Restore what the model was compiled with. Without, your own loss and metrics are not needed.
 
@@ -186,7 +186,7 @@ def load(
     state = _fitting(name, model.state, tensors, "state")
     model.params, model.state = params, state
     if about.get("preparation") is not None:  # files of earlier versions have none
-        model.preparation = _preparation(name, about["preparation"])
+        model.preparation = _preparation(name, about["preparation"], custom_objects or {})
     if compile and about.get("compile") is not None:
         _recompile(name, model, about["compile"], custom_objects or {})
     return model
@@ -197,11 +197,11 @@ def _one_line(error: Exception) -> str:
     return text[:300] if isinstance(error, ValueError) else f"{type(error).__name__}: {text[:300]}"
 
 
-def _preparation(name: str, config: Any) -> Any:
+def _preparation(name: str, config: Any, custom: Mapping[str, Any]) -> Any:
     from ..data import Preparation  # here: models without one do not need `nanocnn.data`
 
     try:
-        return Preparation.from_config(config)
+        return Preparation.from_config(config, custom_objects=custom)
     except Exception as error:  # anything may stand in a damaged file
         raise ModelFileError(
             f"{name}: the preparation of its images cannot be restored: {_one_line(error)}"
