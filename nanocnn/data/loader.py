@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from copy import copy
 from typing import Any, NamedTuple
@@ -21,6 +21,8 @@ from .prefetch import prefetch
 from .preparation import Preparation, apply
 from .samples import Array, FromArrays, FromDataset, Source
 from .sampling import balanced_order, plain_order, repeats
+
+Batches = Generator[tuple[Array, Array], None, None]
 
 
 class _Job(NamedTuple):
@@ -146,7 +148,7 @@ class DataLoader:
             how.check_fitted()
         steps = () if how is None else how.steps_before_augmenting
         change = (how is not None and bool(how.steps)) or self.augment is not None
-        return how, FromArrays(*dataset, steps, change)
+        return how, FromArrays(dataset[0], dataset[1], steps, change)
 
     def _classes(self) -> NDArray[np.int64]:
         n, targets = len(self._source), self.targets
@@ -164,7 +166,7 @@ class DataLoader:
     def __len__(self) -> int:
         return -(-len(self._source) // self.batch_size)
 
-    def __iter__(self) -> Iterator[tuple[Array, Array]]:
+    def __iter__(self) -> Batches:
         self._epoch += 1
         return self.epoch(self._epoch - 1)
 
@@ -179,7 +181,7 @@ class DataLoader:
         """Name and reason of each image that was left out."""
         return list(self._skipped.items())
 
-    def epoch(self, k: int) -> Iterator[tuple[Array, Array]]:
+    def epoch(self, k: int) -> Batches:
         """Return an iterator of the batches of epoch k, the first being 0."""
         return self._batches(whole("epoch", k))
 
@@ -245,7 +247,7 @@ class DataLoader:
             name = self._source.name(int(positions[int(bad.argmax())]))
             raise DataError(f"{name} has a pixel that is NaN or infinite; repair or remove it")
 
-    def _batches(self, epoch: int) -> Iterator[tuple[Array, Array]]:
+    def _batches(self, epoch: int) -> Batches:
         first: _Batch | None = None
         lost = 0
         with closing(prefetch(self._make, self._jobs(epoch), self.threads, self.queue)) as batches:

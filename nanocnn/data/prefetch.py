@@ -6,7 +6,7 @@ import atexit
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextvars import Context, copy_context
 from typing import Any, Generic, TypeVar
 
@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 def prefetch(
     work: Callable[[Job], Result], jobs: Sequence[Job], threads: int, queue: int
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Yield `work(job)` of each job, in order.
 
     At most `queue + threads` results exist that were not handed out yet, those in the making

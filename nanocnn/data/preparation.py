@@ -81,9 +81,9 @@ class Preparation:
         """The transforms, one by one."""
         if self.transforms is None:
             return ()
-        return (
-            tuple(self.transforms) if isinstance(self.transforms, Compose) else (self.transforms,)
-        )
+        if isinstance(self.transforms, Compose):
+            return tuple(self.transforms)
+        return (self.transforms,)
 
     @property
     def steps_before_augmenting(self) -> tuple[Transform, ...]:
@@ -175,7 +175,9 @@ class Preparation:
         """
         if not isinstance(config, dict) or set(config) != {*OPENING, "transforms"}:
             raise DataError(f"{config!r:.60} is no preparation; give what its to_config returned")
-        options = {key: tuple(v) if isinstance(v, list) else v for key, v in config.items()}
+        options: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in config.items()
+        }
         if options["transforms"] is not None:
             options["transforms"] = from_config(
                 options["transforms"], custom_objects=custom_objects

@@ -112,24 +112,25 @@ class FromArrays:
 
     def __init__(self, x: Any, y: Any, steps: Sequence[Transform], change: bool) -> None:
         try:
-            self._images, self.targets = np.asarray(x), np.asarray(y)
+            self._images, targets = np.asarray(x), np.asarray(y)
         except ValueError:  # NumPy on lists of unequal length
             raise DataError(
                 "the pair (x, y) holds lists of unequal length; needed are arrays: images all of "
                 "one size, and a label each"
             ) from None
-        if self.targets.ndim == 0 or len(self._images) != len(self.targets):
+        if not self._images.ndim or not targets.ndim or len(self._images) != len(targets):
             raise DataError(
-                f"images {self._images.shape} and targets {self.targets.shape} given; needed is "
-                "one target an image"
+                f"images {self._images.shape} and targets {targets.shape} given; needed is one "
+                "target an image"
             )
         if change and self._images.ndim == 3:
             self._images = self._images[..., np.newaxis]
-        self._steps = steps
-        self.has_masks = self.targets.shape == self._images.shape[:3] and self.targets.ndim == 3
-        if change and self.targets.ndim > 2 and not self.has_masks:
+        self._steps, self._targets = steps, targets
+        self.targets: Array | None = targets
+        self._has_masks = targets.ndim == 3 and targets.shape == self._images.shape[:3]
+        if change and targets.ndim > 2 and not self._has_masks:
             raise DataError(
-                f"targets of shape {self.targets.shape} would not move with images of shape "
+                f"targets of shape {targets.shape} would not move with images of shape "
                 f"{self._images.shape}; needed are labels, or masks {self._images.shape[:3]}"
             )
 
@@ -140,7 +141,7 @@ class FromArrays:
         return f"image {i}"
 
     def read(self, positions: NDArray[np.int64], skip: bool) -> Samples:
-        images, targets = self._images[positions], self.targets[positions]
-        images, masks = apply(self._steps, images, targets if self.has_masks else None)
+        images, targets = self._images[positions], self._targets[positions]
+        images, masks = apply(self._steps, images, targets if self._has_masks else None)
         targets = targets if masks is None else masks
         return Samples(images, targets, masks, np.arange(len(positions)), [])

@@ -69,8 +69,8 @@ def save(model: Model, path: Path_) -> None:
         text = json.dumps(about)
     except TypeError as error:
         raise TypeError(
-            "the configuration of a layer, optimizer or transform has what JSON cannot hold: "
-            f"{error}"
+            "get_config of a layer or optimizer, or to_config of a transform, returned what JSON "
+            f"cannot hold: {error}"
         ) from None
     data = to_bytes(tensors, metadata={"nanocnn": text})
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")

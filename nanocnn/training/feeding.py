@@ -12,7 +12,7 @@ each image once, and stream whatever is not an array.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from typing import Any, NamedTuple
 
@@ -30,7 +30,7 @@ from .batches import (
 )
 from .objective import Objective
 
-Batches = Iterator[tuple[Array, Array]]
+Batches = Generator[tuple[Array, Array], None, None]
 
 
 def is_loader(x: Any) -> bool:
@@ -127,7 +127,7 @@ def open_validation(
         return _stream(model, _in_order(data, size, preparation), None, objective)
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise ValueError("validation_data must be a pair (x, y) or a data set")
-    return _hold(model, *data, objective, preparation, batch_size)
+    return _hold(model, data[0], data[1], objective, preparation, batch_size)
 
 
 def open_evaluation(model: Any, x: Any, y: Any, objective: Objective, batch_size: int) -> Feed:
@@ -147,7 +147,7 @@ def open_evaluation(model: Any, x: Any, y: Any, objective: Objective, batch_size
     return _hold(model, x, y, objective, None, batch_size)
 
 
-def open_prediction(model: Any, x: Any, batch_size: int) -> Iterator[Array]:
+def open_prediction(model: Any, x: Any, batch_size: int) -> Generator[Array, None, None]:
     """Return the batches of what `predict` takes; the model is built when the first comes."""
     _refuse_loader(x, "predict")
     if is_path(x):
