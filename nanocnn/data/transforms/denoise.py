@@ -111,7 +111,7 @@ def _nlm(image: Images, sigma: float) -> Images:
         preserve_range=True,
         channel_axis=-1,
     )
-    return denoised
+    return denoised.reshape(image.shape)  # an axis of one channel is left out
 
 
 def _tv(image: Images, weight: float) -> Images:

@@ -35,7 +35,8 @@ class ZScore(Transform):
         image's own, where the scale of grey values means nothing, as in MRI.
     where : "all" or "nonzero"
         "nonzero" is about the pixels that are not 0 in every channel: mean and deviation are
-        theirs, and the others stay 0. For MRI, where the air around the head would outweigh it.
+        theirs, and the others stay 0. For MRI, where the air around the head would outweigh it;
+        best where the file has it at 0, before a step that cuts off or blurs.
     mean, std : sequences of one float a channel, or None
         What `fit` finds; or give them, such as those that a pretrained model was made with.
 
