@@ -30,7 +30,7 @@ class Power(Transform):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Crop(Transform):
+class Corner(Transform):
     """Leaves a square from the upper left corner."""
 
     side: int
@@ -64,7 +64,7 @@ class Center(Transform):
         return image - np.float32(self.mean)
 
 
-OWN = {kind.__name__: kind for kind in (Power, Crop, Center)}
+OWN = {kind.__name__: kind for kind in (Power, Corner, Center)}
 
 
 def write_classes(root: Path, n: int = 12, size: tuple[int, int] = (12, 14)) -> Path:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import hypothesis.strategies as st
 import numpy as np
@@ -15,7 +16,7 @@ import nanocnn as nc
 from nanocnn.data import Augment, DataLoader, ImageDataset, Preparation
 from nanocnn.data.transforms import Compose
 
-from .feeding import Center, Crop, Power, epoch, same_batches, with_masks, write_classes
+from .feeding import Center, Corner, Power, epoch, same_batches, with_masks, write_classes
 
 STRONG = Augment(rotate=20, flip="both", zoom=0.2, brightness=0.2, noise=0.1, seed=3)
 RECIPE = Preparation(transforms=Compose([Power(), Center(mean=0.3)]))
@@ -151,7 +152,7 @@ def test_grey_arrays_get_an_axis_where_something_needs_it() -> None:
 def test_images_of_different_sizes_may_become_alike(tmp_path: Path) -> None:
     write_classes(tmp_path, 6, (12, 14))
     write_classes(tmp_path / "b" / "more", 6, (10, 13))
-    how = Preparation(transforms=Crop(side=9))
+    how = Preparation(transforms=Corner(side=9))
     found = epoch(DataLoader(nc.data.open(tmp_path), 5, preparation=how))
     assert {x.shape[1:] for x, _ in found} == {(9, 9, 1)}
     assert sum(len(x) for x, _ in found) == 12
@@ -164,7 +165,7 @@ def test_masks_move_with_their_images(in_memory: bool) -> None:
     """The images are bright exactly where their masks are 1, before and after."""
     dataset = with_masks()
     source: Any = dataset.arrays() if in_memory else dataset
-    how = Preparation(transforms=Compose([Crop(side=11), Center(mean=0.5)]))
+    how = Preparation(transforms=Compose([Corner(side=11), Center(mean=0.5)]))
     policy = Augment(flip="both", seed=1)
     loader = DataLoader(source, 4, preparation=how, augment=policy)
     assert (loader.targets is None) == (not in_memory)
@@ -225,6 +226,36 @@ def test_it_tells_what_it_is() -> None:
         "DataLoader(23 images, 3 batches, batch_size=8, seed=2, augment=Augment(noise=0.1, seed=0),"
         " balanced=False, shuffle=True)"
     )
+
+
+class Counting(NamedTuple):
+    """A reader that tells which images were read."""
+
+    path: Path
+    detail: str
+    read_so_far: list[str]
+
+    def read(self, name: str) -> Any:
+        self.read_so_far.append(self.detail)
+        return np.zeros((6, 5), np.uint8)
+
+
+@pytest.mark.parametrize(("threads", "queue"), [(1, 1), (2, 4), (3, 2)])
+def test_no_more_is_read_ahead_than_stated(threads: int, queue: int) -> None:
+    read: list[str] = []
+    readers = [Counting(Path("scan"), str(i), read) for i in range(60)]
+    loader = DataLoader(ImageDataset(readers, [0] * 60), 2, threads=threads, queue=queue)
+    assert read == []
+    batches = loader.epoch(0)
+    for k in range(30):
+        next(batches)
+        ahead = 2 * min(30, k + 1 + threads + queue)
+        end = time.monotonic() + 60
+        while len(read) < ahead and time.monotonic() < end:
+            time.sleep(0.001)
+        time.sleep(0.001)
+        assert len(read) == ahead
+    assert sorted(map(int, read)) == list(range(60))
 
 
 @pytest.mark.slow

@@ -87,7 +87,6 @@ def test_images_are_not_kept(dicom: bool, tmp_path: Path) -> None:
 
 
 @needs_proc
-@pytest.mark.compiled  # without kernels it takes minutes
 def test_two_thousand_images_are_trained_on_in_the_memory_of_a_few(tmp_path: Path) -> None:
     """Kept, they would take 2.1 GB; at most seven batches of 8 MB exist at a time."""
     few, many = (tmp_path / name for name in ("few", "many"))

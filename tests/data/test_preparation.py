@@ -17,13 +17,13 @@ from nanocnn.data import DataError, ImageDataset, Preparation
 from nanocnn.data.transforms import Compose, IntensityWindow
 
 from .dicoms import write
-from .feeding import OWN, Center, Crop, Power, with_masks, write_classes
+from .feeding import OWN, Center, Corner, Power, with_masks, write_classes
 
 KEY = "a key of sixteen or more bytes"
 
 
 def full() -> Preparation:
-    steps = Compose([Power(), Center(mean=0.25), Crop(side=7)])
+    steps = Compose([Power(), Center(mean=0.25), Corner(side=7)])
     return Preparation(size=(8, 9), channels=3, window=(40.0, 80.0), axis="axial", transforms=steps)
 
 
@@ -97,7 +97,7 @@ def test_steps_on_both_sides_of_augmentation() -> None:
         ([], 0),
         ([Power()], 1),
         ([Center(mean=1.0)], 0),
-        ([Power(), Crop(side=3), Center(mean=1.0), Power()], 2),
+        ([Power(), Corner(side=3), Center(mean=1.0), Power()], 2),
     ):
         how = Preparation(transforms=Compose(steps))
         assert how.steps_before_augmenting == tuple(steps[:n])
@@ -123,7 +123,7 @@ def test_fitting(tmp_path: Path) -> None:
 
 def test_what_it_leaves_open() -> None:
     how = Preparation(size=8, transforms=Power())
-    other = Preparation(size=9, channels=3, window="lung", axis=0, transforms=Crop(side=2))
+    other = Preparation(size=9, channels=3, window="lung", axis=0, transforms=Corner(side=2))
     assert how.completed(other) == Preparation(
         size=8, channels=3, window="lung", axis=0, transforms=Power()
     )
