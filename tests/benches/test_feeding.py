@@ -13,6 +13,7 @@ from PIL import Image
 
 import nanocnn as nc
 from benchmarks import feeding
+from nanocnn.training.feeding import Held
 from tests.models.examples import pictures, small
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +33,7 @@ def test_the_arrays_are_trained_on_as_fit_does() -> None:
     models = [small(), small()]
     for model in models:
         model.compile("adam", "softmax_cross_entropy", ["accuracy"])
-    run = feeding.training(models[0], feeding.Held(models[0], x, y, 5, shuffle=True))
+    run = feeding.training(models[0], Held(models[0], x, y, 5, shuffle=True))
     for _ in range(2):
         assert np.isfinite(run())
     models[1].fit(x, y, batch_size=5, epochs=2, verbose=False)
@@ -44,7 +45,7 @@ def test_the_arrays_are_trained_on_as_fit_does() -> None:
 def test_verdict(factor: float, told: str) -> None:
     """Each round against the arrays of the same round."""
     base = [1.0, 3.0, 2.0]
-    feed = feeding.Held(nc.Sequential([nc.Flatten()]), np.zeros((4, 2)), np.zeros(4), 2)
+    feed = Held(nc.Sequential([nc.Flatten()]), np.zeros((4, 2)), np.zeros(4), 2)
     case = feeding.Case(feeding.AUGMENTED, 2, feed, 0.05)
     row = feeding.row_of(case, [factor * b for b in base], base, steps=2)
     assert row["slowdown"] == pytest.approx(factor - 1)

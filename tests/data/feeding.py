@@ -61,7 +61,8 @@ class Center(Transform):
 
     def apply_image(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         assert self.mean is not None
-        return image - np.float32(self.mean)
+        centred: NDArray[np.float32] = image - np.float32(self.mean)
+        return centred
 
 
 OWN = {kind.__name__: kind for kind in (Power, Corner, Center)}

@@ -197,7 +197,7 @@ def test_dicom_files(tmp_path: Path) -> None:
 def test_slices_along_another_axis(tmp_path: Path) -> None:
     path = tmp_path / "v.nii"
     values = np.arange(4 * 5 * 6, dtype=np.int16).reshape(4, 5, 6)
-    nib.save(nib.Nifti1Image(values, np.eye(4)), path)
+    nib.save(nib.Nifti1Image(values, np.eye(4)), path)  # type: ignore[no-untyped-call]
     dataset = nc.data.open(path, axis="coronal")
     assert len(dataset) == 5
     assert Preparation(axis=1).reopen(dataset)[0][0].shape == dataset[0][0].shape
