@@ -37,7 +37,7 @@ class Denoise(Transform):
         - "nlm", non-local means: the mean of pixels whose surroundings look alike. `strength` is
           the standard deviation :math:`\sigma` of the noise, up to 1, in the image's values.
           Keeps texture, takes the longest: about 20 ms for 128x128 pixels.
-        - "tv", total variation: the image :math:`u` that minimizes
+        - "tv", total variation: nearly the image :math:`u` that minimizes
           :math:`\sum |\nabla u| + \frac{1}{2 w} \sum (u - x)^2`. `strength` is the weight
           :math:`w`, up to 10. Keeps edges, and makes what is between them even.
     strength : float
