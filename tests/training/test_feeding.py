@@ -226,6 +226,18 @@ def test_a_model_that_knows_no_files(tmp_path: Path) -> None:
             each.predict("scan.dcm")
 
 
+def test_a_preparation_without_its_statistics(tmp_path: Path) -> None:
+    dataset = files(tmp_path)
+    model = compiled()
+    model.preparation = Preparation(transforms=Compose([Power(), Center()]))
+    before = copies(model)
+    for call in (model.fit, model.evaluate, model.predict):
+        for source in (dataset, tmp_path) if call != model.fit else (dataset, DataLoader(dataset)):
+            with pytest.raises(DataError, match=r"^Center .* no statistics yet; .*fit\(train\)$"):
+                call(source)
+    assert same(copies(model), before)
+
+
 def test_a_fitted_model_keeps_its_preparation(tmp_path: Path) -> None:
     """A loader without one of its own, or a data set, gets it when training goes on."""
     dataset = files(tmp_path)
