@@ -16,6 +16,7 @@ term, so the bits are those of the two passes.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,19 +37,33 @@ BAND_BYTES = 128 << 10  # of a band: with its input and filters, in the second-l
 NO_PADDING = ((0, 0), (0, 0))
 
 
+class BandPlan(NamedTuple):
+    """The tables of all kinds of bands, one behind the other, as in `plan.Plan`; and the bands."""
+
+    rectangles: np.ndarray
+    chunks: np.ndarray
+    segments: np.ndarray
+    items: np.ndarray
+    bands: np.ndarray  # (., 6): start in x, in y; first item, behind the last; rows, pooled rows
+
+
 @kernel
 def _conv_max_pool(first, last, x, packed, b_panel, b_step, bias, has_bias, y, winner, rectangles,
-                   chunks, segments, items, depth, columns, panels, panel, activation, x_image,
-                   x_starts, y_image, y_starts, rows, w, c, ph, pw, kh, kw, sh, sw):  # fmt: skip
-    """Items are bands of one kind, of all images."""
+                   chunks, segments, items, depth, columns, panels, panel, activation, bands,
+                   x_image, y_image, w, c, pw, kh, kw, sh, sw):  # fmt: skip
+    """Items are the bands of all images."""
+    rows = 0
+    for k in range(bands.shape[0]):
+        rows = max(rows, bands[k, 4])
     band = np.empty(rows * w * c, x.dtype)
     for t in range(first, last):
-        n, k = t // x_starts.size, t % x_starts.size
-        gather_product(0, items.shape[0], x[n * x_image + x_starts[k] :], packed, b_panel, b_step,
-                       bias, has_bias, band, rectangles, chunks, segments, items, depth, columns,
-                       panels, panel, activation)  # fmt: skip
-        o = n * y_image + y_starts[k]
-        _max_forward(0, ph, band, y[o:], winner[o:], rows, w, c, ph, pw, kh, kw, sh, sw, 0, 0)
+        n, k = t // bands.shape[0], t % bands.shape[0]
+        gather_product(bands[k, 2], bands[k, 3], x[n * x_image + bands[k, 0] :], packed, b_panel,
+                       b_step, bias, has_bias, band, rectangles, chunks, segments, items, depth,
+                       columns, panels, panel, activation)  # fmt: skip
+        o = n * y_image + bands[k, 1]
+        _max_forward(0, bands[k, 5], band, y[o:], winner[o:], bands[k, 4], w, c, bands[k, 5], pw,
+                     kh, kw, sh, sw, 0, 0)  # fmt: skip
 
 
 def conv2d_max_pool2d_forward(
@@ -77,37 +92,40 @@ def _in_bands(x, w, b, stride, padding, dilation, groups, activation, window, st
     bias, has_bias = _padded_bias(b, groups, columns, panels, panel, x.dtype)
     y = memory.empty((g.n, ph, pw, f), x.dtype)
     winner = memory.empty(y.shape, np.min_scalar_type(window[0] * window[1] - 1))
-    for kind, x_starts, y_starts in _bands(g, window, steps, ph, pw, x.itemsize):
-        plan = forward_plan(kind, panel, panel, x.itemsize)
-        rows = out_size(kind.oh, window[0], steps[0], (0, 0))
-        args = (memory.flat(x), packed, kh * kw * depth * panel, panel, bias, has_bias,
-                y.reshape(-1), winner.reshape(-1), plan.rectangles, plan.chunks, plan.segments,
-                plan.items, depth, columns, panels, panel, ACTIVATIONS[activation],
-                g.h * g.w * g.c, x_starts, ph * pw * f, y_starts, kind.oh, kind.ow, f, rows, pw,
-                *window, *steps)  # fmt: skip
-        seconds = 2 * kind.oh * kind.ow * f * kh * kw * depth / threads.FLOPS_PER_SECOND
-        items = g.n * x_starts.size
-        threads.run(_conv_max_pool, items, args, seconds * items)
+    width = (pw - 1) * steps[1] + window[1]  # columns behind the last window are not needed
+    plan = band_plan(g._replace(n=1, ow=width), window[0], steps[0], ph, pw, panel, x.itemsize)
+    args = (memory.flat(x), packed, kh * kw * depth * panel, panel, bias, has_bias, y.reshape(-1),
+            winner.reshape(-1), *plan[:4], depth, columns, panels, panel, ACTIVATIONS[activation],
+            plan.bands, g.h * g.w * g.c, ph * pw * f, width, f, pw, *window, *steps)  # fmt: skip
+    seconds = 2 * g.n * oh * width * f * kh * kw * depth / threads.FLOPS_PER_SECOND
+    threads.run(_conv_max_pool, g.n * len(plan.bands), args, seconds)
     return y, winner
 
 
 @lru_cache(maxsize=256)
-def _bands(g: Geometry, window, steps, ph, pw, itemsize):
-    """List the kinds of bands: (one's geometry, where in x they start, where in y)."""
-    width = (pw - 1) * steps[1] + window[1]  # columns behind the last window are not needed
-    row_bytes = steps[0] * width * g.f * itemsize
-    count = -(-ph // max(1, BAND_BYTES // row_bytes))
-    kinds: dict[Geometry, list[tuple[int, int]]] = {}
+def band_plan(g: Geometry, window: int, step: int, ph: int, pw: int, panel: int, itemsize: int):
+    """Lay out the bands of one image; `window` and `step` count rows, `ph` and `pw` are pooled."""
+    count = -(-ph // max(1, BAND_BYTES // (step * g.ow * g.f * itemsize)))
+    kinds: dict[Geometry, list[tuple[int, ...]]] = {}
     for k in range(count):
         p0, p1 = k * ph // count, (k + 1) * ph // count
-        r0, r1 = p0 * steps[0], (p1 - 1) * steps[0] + window[0]  # rows of the convolution
+        r0, r1 = p0 * step, (p1 - 1) * step + window  # rows of the convolution
         h0 = r0 * g.stride[0] - g.padding[0][0]  # ... and those of the image that they see
         h1 = (r1 - 1) * g.stride[0] - g.padding[0][0] + g.dilation[0] * (g.kh - 1) + 1
         first, last = min(max(0, h0), g.h - 1), max(min(g.h, h1), 1)
-        kind = g._replace(n=1, h=last - first, oh=r1 - r0, ow=width,
-                          padding=((first - h0, 0), g.padding[1]))  # fmt: skip
-        kinds.setdefault(kind, []).append((first * g.w * g.c, p0 * pw * g.f))
-    return [
-        (kind, *(np.array(starts, np.int64) for starts in zip(*bands, strict=True)))
-        for kind, bands in kinds.items()
-    ]
+        kind = g._replace(h=last - first, oh=r1 - r0, padding=((first - h0, 0), g.padding[1]))
+        kinds.setdefault(kind, []).append((first * g.w * g.c, p0 * pw * g.f, r1 - r0, p1 - p0))
+    tables: list[list[np.ndarray]] = [[], [], [], []]
+    bands, sizes = [], [0, 0, 0, 0]
+    for kind, places in kinds.items():
+        plan = forward_plan(kind, panel, panel, itemsize)
+        shifted = [table.copy() for table in plan]
+        shifted[0][:, 10:] += sizes[1]  # rectangles count chunks, chunks segments, items rectangles
+        shifted[1] += sizes[2]
+        shifted[3][:, 0] += sizes[0]
+        first, last = sizes[3], sizes[3] + len(plan.items)
+        bands += [(x, y, first, last, rows, pooled) for x, y, rows, pooled in places]
+        for rows, table in zip(tables, shifted, strict=True):
+            rows.append(table)
+        sizes = [size + len(table) for size, table in zip(sizes, plan, strict=True)]
+    return BandPlan(*map(np.concatenate, tables), np.array(sorted(bands), np.int64))

@@ -61,8 +61,8 @@ def _filled(w, f_full):
 
 def _transformed_filters(w, c, f_full, panel):
     """Return U in panels, from filters (3, 3, c, f_full) given flat."""
-    U = memory.empty((loops.POINTS * c * f_full,), w.dtype)
-    seconds = 10 * U.size / threads.FLOPS_PER_SECOND
+    U = memory.empty((loops.POINTS * loops.table_step(c * f_full),), w.dtype)
+    seconds = U.nbytes / threads.BYTES_PER_SECOND
     threads.run(loops.filters, c, (w, U, c, f_full, panel), seconds)
     return U
 

@@ -162,7 +162,7 @@ def filters(first, last, w, U, c, f_full, panel):
                 times_g(w, (v * c + channel) * f_full + f, 3 * c * f_full, t, v * LANES, 3 * LANES)
             q = f // panel
             place = (q * c + channel) * panel + f - q * panel
-            step = panels * c * panel
+            step = table_step(panels * c * panel)
             for m in range(PATCH):
                 times_g(t, m * 3 * LANES, LANES, U, m * PATCH * step + place, step)
 
@@ -174,6 +174,7 @@ def forward(first, last, x, U, bias, y, winner, h, w, c, c_full, oh, ow, f, f_fu
     places = np.array([0, f_full, TILE * f_full, (TILE + 1) * f_full])
     taps = np.arange(4)
     v_step, m_step = table_step(block * c_full), table_step(block * f_full)
+    u_step = table_step(c * f_full)
     V, M = np.empty(POINTS * v_step, np.float32), np.empty(POINTS * m_step, np.float32)
     t = np.empty(PATCH * PATCH * LANES, np.float32)
     patch = np.empty(PATCH * PATCH * max(c_full, f_full), np.float32)
@@ -192,7 +193,7 @@ def forward(first, last, x, U, bias, y, winner, h, w, c, c_full, oh, ow, f, f_fu
                         g * c_full, v_step)  # fmt: skip
         for p in range(POINTS):
             for q in range(f_full // panel):
-                u = (p * (f_full // panel) + q) * c * panel
+                u = p * u_step + q * c * panel
                 for k in range(0, c, CHUNK):
                     segments[0, 0], segments[0, 1] = k, k * panel
                     segments[0, 2] = min(CHUNK, c - k)
