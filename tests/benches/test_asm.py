@@ -32,6 +32,7 @@ ROOT = Path(__file__).parents[2]
 
 MICRO_KERNELS = {  # the kernels that are run, and those called by them that hold the micro-kernel
     "gather_product": "gather_product",
+    "_conv_max_pool": "gather_product",
     "outer_product": "_block_product",
     "_few_gradients": "_few_gradients",
     "_thin_gradient": "_products",
@@ -158,8 +159,15 @@ def test_exponentials_are_computed_in_the_loop(operation: str) -> None:
 
 
 @pytest.mark.compiled
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("kernel", "loops"), [("_max_forward", 2), ("_max_backward_apart", 1)])
+@pytest.mark.parametrize(
+    ("kernel", "loops", "dtype"),
+    [
+        *(("_max_forward", 2, dtype) for dtype in DTYPES),
+        *(("_conv_max_pool", 2, dtype) for dtype in DTYPES),
+        ("forward", 1, "float32"),  # Winograd's
+        *(("_max_backward_apart", 1, dtype) for dtype in DTYPES),
+    ],
+)
 def test_the_taps_of_a_window_stay_in_registers(kernel: str, loops: int, dtype: str) -> None:
     rows = rows_of(compiled(*find(dtype, kernel)), dtype)
     taps = [row.counts for row in rows if row.block.startswith("tap")]
