@@ -7,10 +7,23 @@ band by band:
     image rows  --convolution-->  rows of one band, in the second-level cache
                                        --max pooling-->  pooled rows, and who won
 
-A band is a convolution of its own, with an image of fewer rows and, at the top and the bottom, with
-less padding. Bands of one kind differ in where they begin, so one plan serves them all. Numbers
-that no window reads are not computed at all. Each sum is the one of the whole convolution, term by
-term, so the bits are those of the two passes.
+A band is a convolution of its own, of an image with fewer rows; only the first ones see padding
+above, only the last ones padding below. A 3x3 filter with padding 1 on 8 rows, pooled by 2, one
+pooled row a band:
+
+    band    pooled row    of rows    which see image rows      kind
+     0          0           0 1      (padding) 0 1 2            A
+     1          1           2 3      1 2 3 4                    B
+     2          2           4 5      3 4 5 6                    B
+     3          3           6 7      5 6 7 (padding)            C
+
+Bands of one kind differ in where they begin, so one plan serves them all: three plans here, and
+three for an image of 800 rows. Rows and columns behind the last window are not computed. Each sum
+is the one of the whole convolution, term by term, so the bits are those of the two passes.
+
+Three cases are left to the two passes, or to a sibling: windows that share rows, since bands would
+compute those twice; pooling with padding; and what another kernel convolves faster. Of those
+Winograd's has its own way to pool, tile by tile: see `winograd.winograd_pools`.
 """
 
 from __future__ import annotations
@@ -27,7 +40,7 @@ from .depthwise import depthwise_pays
 from .elementwise import ACTIVATIONS
 from .jit import kernel
 from .panels import in_panels
-from .plan import Geometry, forward_plan
+from .plan import Geometry, Plan, forward_plan
 from .pool import _max_forward, max_pool2d_forward
 from .product import gather_product
 from .runs import out_size
@@ -69,7 +82,7 @@ def _conv_max_pool(first, last, x, packed, b_panel, b_step, bias, has_bias, y, w
 def conv2d_max_pool2d_forward(
     x, w, b, stride, padding, dilation, groups, activation, window, steps, around
 ):
-    """(C1), `activation`, and (P1), with each window's winner."""
+    """(C1), `activation`, and (P1) with `window`, `steps`, padding `around`; and the winners."""
     conv = (stride, padding, dilation, groups)
     if around == NO_PADDING:
         if winograd_pays("forward", x.dtype, x.shape, w.shape, *conv):
@@ -116,16 +129,15 @@ def band_plan(g: Geometry, window: int, step: int, ph: int, pw: int, panel: int,
         kind = g._replace(h=last - first, oh=r1 - r0, padding=((first - h0, 0), g.padding[1]))
         kinds.setdefault(kind, []).append((first * g.w * g.c, p0 * pw * g.f, r1 - r0, p1 - p0))
     tables: list[list[np.ndarray]] = [[], [], [], []]
-    bands, sizes = [], [0, 0, 0, 0]
+    bands, lengths = [], [0, 0, 0, 0]  # of the tables so far
     for kind, places in kinds.items():
-        plan = forward_plan(kind, panel, panel, itemsize)
-        shifted = [table.copy() for table in plan]
-        shifted[0][:, 10:] += sizes[1]  # rectangles count chunks, chunks segments, items rectangles
-        shifted[1] += sizes[2]
-        shifted[3][:, 0] += sizes[0]
-        first, last = sizes[3], sizes[3] + len(plan.items)
-        bands += [(x, y, first, last, rows, pooled) for x, y, rows, pooled in places]
-        for rows, table in zip(tables, shifted, strict=True):
-            rows.append(table)
-        sizes = [size + len(table) for size, table in zip(sizes, plan, strict=True)]
+        plan = Plan(*(table.copy() for table in forward_plan(kind, panel, panel, itemsize)))
+        plan.rectangles[:, 10:] += lengths[1]  # chunks
+        plan.chunks[...] += lengths[2]  # segments
+        plan.items[:, 0] += lengths[0]  # rectangles
+        items = lengths[3], lengths[3] + len(plan.items)
+        bands += [(x, y, *items, rows, pooled) for x, y, rows, pooled in places]
+        for i, table in enumerate(plan):
+            tables[i].append(table)
+            lengths[i] += len(table)
     return BandPlan(*map(np.concatenate, tables), np.array(sorted(bands), np.int64))

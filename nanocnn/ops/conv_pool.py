@@ -28,13 +28,20 @@ def conv2d_max_pool2d_forward(
     Parameters
     ----------
     x, w, b, activation : as for `conv2d_forward`
-    conv, pool : keyword arguments of `conv2d_forward` and of `max_pool2d_forward`
+    conv, pool : dict
+        All keyword arguments of `conv2d_forward` but the activation, and all arguments of
+        `max_pool2d_forward` but `x`: `Conv2D.geometry` and `MaxPool2D.geometry`.
 
     Returns
     -------
     y : (N, OH, OW, F) array
     conv_cache : Conv2DCache        without activation: its slope is the caller's to apply
     pool_cache : MaxPool2DCache
+
+    Raises
+    ------
+    TypeError, ValueError
+        As the two operations.
     """
     if current_backend() != "numba":
         z, conv_cache = conv2d_forward(x, w, b, **conv, activation=activation)

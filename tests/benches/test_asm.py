@@ -159,14 +159,9 @@ def test_exponentials_are_computed_in_the_loop(operation: str) -> None:
 
 
 @pytest.mark.compiled
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
-    ("kernel", "loops", "dtype"),
-    [
-        *(("_max_forward", 2, dtype) for dtype in DTYPES),
-        *(("_conv_max_pool", 2, dtype) for dtype in DTYPES),
-        ("forward", 1, "float32"),  # Winograd's
-        *(("_max_backward_apart", 1, dtype) for dtype in DTYPES),
-    ],
+    ("kernel", "loops"), [("_max_forward", 2), ("_conv_max_pool", 2), ("_max_backward_apart", 1)]
 )
 def test_the_taps_of_a_window_stay_in_registers(kernel: str, loops: int, dtype: str) -> None:
     rows = rows_of(compiled(*find(dtype, kernel)), dtype)
@@ -175,6 +170,16 @@ def test_the_taps_of_a_window_stay_in_registers(kernel: str, loops: int, dtype: 
     for counts in taps:
         assert counts.bits == 8 * VECTOR_BYTES
         assert counts.spills == counts.calls == counts.kinds["scalar"] == 0
+
+
+@pytest.mark.compiled
+def test_the_windows_in_a_tile_are_pooled_without_a_loop_over_taps() -> None:
+    """Winograd's: four loads, one for each pixel of a window, and nothing on the stack."""
+    rows = rows_of(compiled(*find("float32", "forward")), "float32")
+    (counts,) = [row.counts for row in rows if row.kernel == "winograd_loops._pooled_tile"]
+    assert counts.bits == 8 * VECTOR_BYTES
+    assert counts.loads == 4
+    assert counts.spills == counts.calls == 0
 
 
 @pytest.mark.compiled

@@ -265,7 +265,7 @@ def test_same_bits_on_any_number_of_threads(
 
 
 def test_the_bands_of_the_docstring() -> None:
-    """8 x 4 pixels, a 3x3 filter with padding 1, windows of 2 x 2, a pooled row at a time."""
+    """8 rows of 4 pixels, a 3x3 filter with padding 1, windows of 2 x 2, a pooled row a band."""
     g = Geometry(1, 8, 4, 1, 8, 4, 1, 3, 3, (1, 1), ((1, 1), (1, 1)), (1, 1), 1)
     with band_bytes(2 * 4 * 4):  # two rows of four float32
         plan = bands.band_plan(g, 2, 2, 4, 2, panel=4, itemsize=4)
