@@ -161,6 +161,23 @@ def pool(function: str, shape: tuple[int, ...], window: int = 2, stride: int = 2
     return Case(function, told, make, flops, 4.0 * (x_size + y_size) + winner)
 
 
+def conv_pool(n: int, size: int, c: int, f: int, *, direct: bool = False) -> Case:
+    """3x3 convolution, relu and max pooling of 2x2 pixels in one go; padding is 1.
+
+    Operations are those of convolution and pooling; what is between them is never an array.
+    """
+    first = conv("conv2d_forward", n, size, c, f, direct=direct)
+    then = pool("max_pool2d_forward", (n, size, size, f))
+    between = 4.0 * n * size * size * f
+
+    def make() -> tuple[Any, ...]:
+        return *first.make(), "relu", (2, 2), (2, 2), ((0, 0), (0, 0))
+
+    moved = first.bytes + then.bytes - 2 * between
+    function = "conv2d_max_pool2d_forward"
+    return Case(function, first.shape, make, first.flops + then.flops, moved, direct)
+
+
 def elementwise(function: str, shape: tuple[int, ...]) -> Case:
     """Activations, softmax, dropout and the fused gradient of activation and bias."""
     name, _, direction = function.rpartition("_")

@@ -61,6 +61,9 @@ def ladder_cases(smoke: bool = False) -> list[Case]:
             found.append(calls.conv(f"conv2d_{which}", *CONVS[level], direct=True))
             if level == LARGE:
                 found.append(calls.conv(f"conv2d_{which}", *CONVS[level]))
+        found.append(calls.conv_pool(*CONVS[level], direct=True))
+        if level == LARGE:
+            found.append(calls.conv_pool(*CONVS[level]))
         found.append(calls.bias_sums("conv2d_backward_bias", IMAGES[level]))
         for which in ("forward", "backward_input", "backward_weight"):
             found.append(calls.dense(f"dense_{which}", *DENSE[level]))

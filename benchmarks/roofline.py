@@ -114,6 +114,8 @@ def _products(smoke: bool) -> list[Placed]:
     for which in PASSES:
         deep = calls.conv(f"conv2d_{which}", images, side, 64, 64, groups=64)
         found.append(Placed(deep, "depthwise convolution"))
+    for level in ((8, 3, 8), (8, 32, 32)) if smoke else ((128, 3, 32), (63, 32, 64)):
+        found.append(Placed(calls.conv_pool(images, *level), "convolution and pooling"))
     for sizes in ((2, 8, 8),) if smoke else ((256, 2048, 1024), (32, 57600, 64)):
         found += [Placed(calls.dense(f"dense_{which}", *sizes), "dense") for which in PASSES]
     return found

@@ -12,6 +12,7 @@ COLOURS = {  # Okabe and Ito's, told apart by everyone
     "chosen path": "#D55E00",
     "1x1 convolution": "#56B4E9",
     "depthwise convolution": "#000000",
+    "convolution and pooling": "#7CA800",
     "dense": "#009E73",
     "pooling": "#E69F00",
     "activation": "#CC79A7",
@@ -84,7 +85,12 @@ def name_of(row: dict[str, Any]) -> str:
     """Return a short name: passes of one convolution share it, since they move the same arrays."""
     shape = re.sub(r" (N|groups)=\d+", "", row["shape"])
     if "->" in shape:
-        short = {"direct convolution": "direct", "chosen path": "chosen", "1x1 convolution": "conv"}
+        short = {
+            "direct convolution": "direct",
+            "chosen path": "chosen",
+            "1x1 convolution": "conv",
+            "convolution and pooling": "pooled",
+        }
         family = row["family"].removesuffix(" convolution")
         return f"{short.get(row['family'], family)} {shape}"
     window = f" {shape.split()[-1]}" if "/" in shape else ""

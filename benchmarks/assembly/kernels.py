@@ -59,6 +59,7 @@ def calls(dtype: np.dtype[Any]) -> Iterator[tuple[Callable[..., Any], tuple[Any,
         yield kernels.conv2d_forward, (x, w, b, *GEOMETRY, "relu")
         yield kernels.conv2d_backward_input, (y, w, x.shape, *GEOMETRY)
         yield kernels.conv2d_backward_weight, (y, x, w.shape, *GEOMETRY)
+        yield kernels.conv2d_max_pool2d_forward, (x, w, b, *GEOMETRY, "relu", *APART)
         thin = array(1, 128, 128, 3)  # few channels: a kernel of its own
         yield kernels.conv2d_backward_input, (y, array(3, 3, 3, 16), thin.shape, *GEOMETRY)
     deep, each = array(3, 3, 1, 8), (*GEOMETRY[:3], 8)
@@ -71,6 +72,7 @@ def calls(dtype: np.dtype[Any]) -> Iterator[tuple[Callable[..., Any], tuple[Any,
     yield kernels.dense_backward_input, (array(4, 3), array(6, 3))
     if dtype == np.float32:
         yield winograd.winograd_forward, (x, w, b, PADDING)
+        yield winograd.winograd_max_pool2d_forward, (x, w, b, PADDING)
         yield winograd.winograd_backward_input, (y, w, x.shape, PADDING)
         yield winograd.winograd_backward_weight, (y, x, PADDING)  # many tiles: in parts
         yield winograd.winograd_backward_weight, (y[:, :8, :8], x[:, :8, :8], PADDING)

@@ -16,6 +16,7 @@ from .activations import (
     tanh_backward,
     tanh_forward,
 )
+from .bands import conv2d_max_pool2d_forward
 from .conv import (
     conv2d_backward_bias,
     conv2d_backward_input,
@@ -58,6 +59,7 @@ __all__ = [
     "conv2d_backward_weight",
     "conv2d_backward_weight_and_bias",
     "conv2d_forward",
+    "conv2d_max_pool2d_forward",
     "dense_backward_bias",
     "dense_backward_input",
     "dense_backward_weight",

@@ -23,6 +23,7 @@ from .outer import outer_product
 from .panels import in_panels, turned_in_panels
 from .plan import Geometry, backward_input_plan, backward_weight_plan, forward_plan
 from .product import gather_product
+from .runs import out_size
 from .thin import thin_backward_input, thin_pays
 from .winograd import winograd_backward_input, winograd_backward_weight, winograd_forward
 
@@ -40,10 +41,6 @@ def geometry(x_shape, w_shape, out_h, out_w, stride, padding, dilation, groups) 
     return Geometry(n, h, w, c, out_h, out_w, f, kh, kw, stride, padding, dilation, groups)
 
 
-def _out(size, kernel, stride, pad, dilation):
-    return (size + pad[0] + pad[1] - dilation * (kernel - 1) - 1) // stride + 1
-
-
 def _padded_bias(b, groups, columns, panels, panel, dtype):
     """Return the bias laid out like the panels: zeros where a group's last panel has no column."""
     if b is None:
@@ -58,8 +55,8 @@ def conv2d_forward(x, w, b, stride, padding, dilation, groups, activation=None):
     kh, kw, depth, f = w.shape
     if winograd_pays("forward", x.dtype, x.shape, w.shape, stride, padding, dilation, groups):
         return winograd_forward(x, w, b, padding, activation)
-    oh = _out(x.shape[1], kh, stride[0], padding[0], dilation[0])
-    ow = _out(x.shape[2], kw, stride[1], padding[1], dilation[1])
+    oh = out_size(x.shape[1], kh, stride[0], padding[0], dilation[0])
+    ow = out_size(x.shape[2], kw, stride[1], padding[1], dilation[1])
     if depthwise_pays(w.shape, groups):
         return depthwise_forward(x, w, b, (oh, ow), stride, padding, dilation, activation)
     g = geometry(x.shape, w.shape, oh, ow, stride, padding, dilation, groups)

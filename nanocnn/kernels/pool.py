@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from . import memory, threads
-from .conv import _out
 from .jit import VECTOR_BYTES, U, kernel
+from .runs import out_size
 from .windows import make_window_max, window_spread
 
 MANY = 4  # vectors of channels side by side: their comparisons wait for each other less
@@ -194,8 +194,8 @@ def _average_backward_apart(first, last, dy, dx, h, w, c, oh, ow, kh, kw, sh, sw
 def _sizes(x_shape, window, stride, padding):
     """Return (H, W, C, OH, OW) and the rest of the kernels' size arguments."""
     h, w, c = x_shape[1:]
-    oh = _out(h, window[0], stride[0], padding[0], 1)
-    ow = _out(w, window[1], stride[1], padding[1], 1)
+    oh = out_size(h, window[0], stride[0], padding[0])
+    ow = out_size(w, window[1], stride[1], padding[1])
     return (h, w, c, oh, ow, *window, *stride, padding[0][0], padding[1][0])
 
 

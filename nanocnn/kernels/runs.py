@@ -31,6 +31,11 @@ class Run(NamedTuple):
     taps: tuple[tuple[int, int], ...]
 
 
+def out_size(size, window, stride, padding, dilation=1):
+    """Return how many places a window has along one axis, (C0); padding is (before, after)."""
+    return (size + sum(padding) - dilation * (window - 1) - 1) // stride + 1
+
+
 def forward_runs(size: int, out: int, kernel: int, stride: int, before: int, dilation: int):
     """Runs of output pixels; pixel i reads input i * stride + u * dilation - before."""
 

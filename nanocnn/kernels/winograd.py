@@ -61,8 +61,8 @@ def _filled(w, f_full):
 
 def _transformed_filters(w, c, f_full, panel):
     """Return U in panels, from filters (3, 3, c, f_full) given flat."""
-    U = memory.empty((loops.POINTS * c * f_full,), w.dtype)
-    seconds = 10 * U.size / threads.FLOPS_PER_SECOND
+    U = memory.empty((loops.POINTS * loops.table_step(c * f_full),), w.dtype)
+    seconds = U.nbytes / threads.BYTES_PER_SECOND
     threads.run(loops.filters, c, (w, U, c, f_full, panel), seconds)
     return U
 
@@ -73,6 +73,17 @@ def winograd_forward(x, w, b, padding, activation=None):
     return _forward(x, _filled(w, f_full), w.shape[3], b, padding, activation)
 
 
+def winograd_pools(f, activation, window, steps):
+    """Tell whether `winograd_max_pool2d_forward` can do it: a tile holds four whole windows."""
+    whole = f % panel_width(4) == 0
+    return window == steps == (2, 2) and whole and ACTIVATIONS[activation] <= RELU
+
+
+def winograd_max_pool2d_forward(x, w, b, padding, activation=None):
+    """(W2), relu or nothing, and (P1) of windows of 2x2 pixels, with each one's winner."""
+    return _forward(x, memory.flat(w), w.shape[3], b, padding, activation, pooled=True)
+
+
 def winograd_backward_input(dy, w, x_shape, padding):
     """(W2) on dy, with turned filters, C and F exchanged."""
     c = w.shape[2]
@@ -81,11 +92,13 @@ def winograd_backward_input(dy, w, x_shape, padding):
     return _forward(dy, turned, c, None, ((2 - top, 2 - bottom), (2 - left, 2 - right)), None)
 
 
-def _forward(x, w, f, b, padding, activation):
+def _forward(x, w, f, b, padding, activation, pooled=False):
     """Convolve with filters (3, 3, C, F filled up to whole panels), given flat."""
     n, h, width, c = x.shape
     (top, bottom), (left, right) = padding
     oh, ow = h + top + bottom - 2, width + left + right - 2
+    if pooled:  # a last row or column that no window reads
+        oh, ow = oh - oh % 2, ow - ow % 2
     panel = panel_width(4)
     c_full, f_full = _up(c, LANES), _up(f, panel)
     bias = np.zeros(f_full, x.dtype)
@@ -93,14 +106,15 @@ def _forward(x, w, f, b, padding, activation):
         bias[:f] = b
     th, tw = -(-oh // loops.TILE), -(-ow // loops.TILE)
     tiles, block = n * th * tw, _block(c_full, f_full)
-    y = memory.empty((n, oh, ow, f), x.dtype)
+    y = memory.empty((n, oh // 2, ow // 2, f) if pooled else (n, oh, ow, f), x.dtype)
+    winner = memory.empty(y.shape if pooled else (0,), np.uint8)
     which = ACTIVATIONS[activation]
-    args = (memory.flat(x), _transformed_filters(w, c, f_full, panel), bias, y.reshape(-1), h,
-            width, c, c_full, oh, ow, f, f_full, top, left, th, tw, tiles, block, panel,
-            int(which == RELU))  # fmt: skip
+    args = (memory.flat(x), _transformed_filters(w, c, f_full, panel), bias, y.reshape(-1),
+            winner.reshape(-1), h, width, c, c_full, oh, ow, f, f_full, top, left, th, tw, tiles,
+            block, panel, int(which == RELU))  # fmt: skip
     seconds = 2 * loops.POINTS * tiles * c * f / threads.FLOPS_PER_SECOND
     threads.run(loops.forward, -(-tiles // block), args, seconds)
-    return y if which <= RELU else elementwise.forward(y, which)
+    return (y, winner) if pooled else y if which <= RELU else elementwise.forward(y, which)
 
 
 def winograd_backward_weight(dy, x, padding):

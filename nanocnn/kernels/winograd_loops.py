@@ -12,6 +12,7 @@ import numpy as np
 from .jit import TILE_ROWS, I, kernel
 from .microkernel import ACCUMULATE, ZERO, tile_product
 from .transform import LANES, make_linear
+from .windows import make_window_max
 
 POINTS, TILE, PATCH = 36, 4, 6
 CHUNK = 320  # channels or tiles that one pass sums over: a panel of them stays in the first level
@@ -26,6 +27,7 @@ times_g = make_linear(G)
 times_at = make_linear(np.transpose(A))
 times_at_finish = make_linear(np.transpose(A), finish=True)
 times_gt = make_linear(np.transpose(G))
+window_max = make_window_max(1)
 
 
 @kernel
@@ -93,6 +95,22 @@ def _output_tile(M, place, step, f_full, t, y, n, r0, q0, h, w, c, patch, bias, 
 
 
 @kernel
+def _pooled_tile(M, place, step, c, t, y, winner, n, p0, q0, ph, pw, patch, bias, relu, places,
+                 taps):  # fmt: skip
+    """Write the largest of each 2x2 outputs, four in a tile, from the pooled pixel (p0, q0) on.
+
+    Channels fill whole panels.
+    """
+    _output_tile(M, place, step, c, t, patch, 0, 0, 0, I(TILE), I(TILE), c, patch, bias,
+                 relu)  # fmt: skip
+    for k in range(min(TILE // 2, ph - p0)):
+        for l in range(min(TILE // 2, pw - q0)):
+            a, o = 2 * (k * TILE + l) * c, ((n * ph + p0 + k) * pw + q0 + l) * c
+            for f in range(0, c, LANES):
+                window_max(patch, a + f, places, taps, 4, y, winner, o + f)
+
+
+@kernel
 def _rows_of(count, step, rows):
     """rows[i] = i * step; a last register tile repeats the last row."""
     for i in range(count + TILE_ROWS):
@@ -144,16 +162,19 @@ def filters(first, last, w, U, c, f_full, panel):
                 times_g(w, (v * c + channel) * f_full + f, 3 * c * f_full, t, v * LANES, 3 * LANES)
             q = f // panel
             place = (q * c + channel) * panel + f - q * panel
-            step = panels * c * panel
+            step = table_step(panels * c * panel)
             for m in range(PATCH):
                 times_g(t, m * 3 * LANES, LANES, U, m * PATCH * step + place, step)
 
 
 @kernel
-def forward(first, last, x, U, bias, y, h, w, c, c_full, oh, ow, f, f_full, top, left, th, tw,
-            tiles, block, panel, relu):  # fmt: skip
-    """(W2): items are blocks of tiles."""
+def forward(first, last, x, U, bias, y, winner, h, w, c, c_full, oh, ow, f, f_full, top, left, th,
+            tw, tiles, block, panel, relu):  # fmt: skip
+    """(W2), and (P1) of 2x2 pixels where `winner` is not empty: items are blocks of tiles."""
+    places = np.array([0, f_full, TILE * f_full, (TILE + 1) * f_full])
+    taps = np.arange(4)
     v_step, m_step = table_step(block * c_full), table_step(block * f_full)
+    u_step = table_step(c * f_full)
     V, M = np.empty(POINTS * v_step, np.float32), np.empty(POINTS * m_step, np.float32)
     t = np.empty(PATCH * PATCH * LANES, np.float32)
     patch = np.empty(PATCH * PATCH * max(c_full, f_full), np.float32)
@@ -172,7 +193,7 @@ def forward(first, last, x, U, bias, y, h, w, c, c_full, oh, ow, f, f_full, top,
                         g * c_full, v_step)  # fmt: skip
         for p in range(POINTS):
             for q in range(f_full // panel):
-                u = (p * (f_full // panel) + q) * c * panel
+                u = p * u_step + q * c * panel
                 for k in range(0, c, CHUNK):
                     segments[0, 0], segments[0, 1] = k, k * panel
                     segments[0, 2] = min(CHUNK, c - k)
@@ -185,8 +206,13 @@ def forward(first, last, x, U, bias, y, h, w, c, c_full, oh, ow, f, f_full, top,
             n = (g0 + g) // (th * tw)
             i = (g0 + g) // tw - n * th
             j = (g0 + g) % tw
-            _output_tile(M, g * f_full, m_step, f_full, t, y, n, i * TILE, j * TILE, oh, ow,
-                         f, patch, bias, relu)  # fmt: skip
+            if winner.size:
+                _pooled_tile(M, g * f_full, m_step, f_full, t, y, winner, n, i * TILE // 2,
+                             j * TILE // 2, oh // 2, ow // 2, patch, bias, relu, places,
+                             taps)  # fmt: skip
+            else:
+                _output_tile(M, g * f_full, m_step, f_full, t, y, n, i * TILE, j * TILE, oh, ow,
+                             f, patch, bias, relu)  # fmt: skip
 
 
 @kernel

@@ -92,16 +92,19 @@ class Conv2D(Affine):
         padding = resolve_padding(self.padding, size, self.kernel_size, *steps)
         return output_size(self.label, size, self.kernel_size, steps[0], padding, steps[1])
 
+    @property
+    def geometry(self) -> dict[str, Any]:
+        """The keyword arguments of `nanocnn.ops.conv2d_forward`, without the activation."""
+        return {
+            "stride": self.stride,
+            "padding": self.padding,
+            "dilation": self.dilation,
+            "groups": self.groups,
+        }
+
     def _op_forward(self, x: Array, activation: str | None) -> tuple[Array, Any]:
         return ops.conv2d_forward(
-            x,
-            self.params["w"],
-            self.params.get("b"),
-            stride=self.stride,
-            padding=self.padding,
-            dilation=self.dilation,
-            groups=self.groups,
-            activation=activation,
+            x, self.params["w"], self.params.get("b"), **self.geometry, activation=activation
         )
 
     def _op_backward(
@@ -118,9 +121,6 @@ class Conv2D(Affine):
         return {
             "filters": self.filters,
             "kernel_size": self.kernel_size,
-            "stride": self.stride,
-            "padding": self.padding,
-            "dilation": self.dilation,
-            "groups": self.groups,
+            **self.geometry,
             **self._affine_config(),
         }

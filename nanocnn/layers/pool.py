@@ -43,13 +43,13 @@ class _Pool2D(Layer):
         rows, cols = output_size(self.label, size, self.window, self.stride, padding)
         return rows, cols, input_shape[2]
 
+    @property
+    def geometry(self) -> dict[str, Any]:
+        """The keyword arguments of the operation."""
+        return {"window": self.window, "stride": self.stride, "padding": self.padding}
+
     def get_config(self) -> dict[str, Any]:
-        return {
-            "window": self.window,
-            "stride": self.stride,
-            "padding": self.padding,
-            **super().get_config(),
-        }
+        return {**self.geometry, **super().get_config()}
 
 
 @final
@@ -67,7 +67,7 @@ class MaxPool2D(_Pool2D):
     """
 
     def forward(self, x: Array, *, training: bool = False, rng: Rng = None) -> tuple[Array, Any]:
-        return ops.max_pool2d_forward(x, self.window, stride=self.stride, padding=self.padding)
+        return ops.max_pool2d_forward(x, **self.geometry)
 
     def backward(
         self, dy: Array, cache: Any, *, need_dx: bool = True
@@ -90,7 +90,7 @@ class AveragePool2D(_Pool2D):
     """
 
     def forward(self, x: Array, *, training: bool = False, rng: Rng = None) -> tuple[Array, Any]:
-        return ops.average_pool2d_forward(x, self.window, stride=self.stride, padding=self.padding)
+        return ops.average_pool2d_forward(x, **self.geometry)
 
     def backward(
         self, dy: Array, cache: Any, *, need_dx: bool = True

@@ -178,7 +178,7 @@ class Sequential(Model):
         }
 
     def __call__(self, x: Array) -> Array:
-        for layer in self.layers:
+        for layer in with_pooled_slopes(self.layers):
             x = layer(x)
         return x
 

@@ -36,6 +36,41 @@ class Conv2DCache(NamedTuple):
     y_shape: tuple[int, ...]
 
 
+def check_conv2d(
+    x: Array,
+    w: Array,
+    b: Array | None,
+    stride: int | Sequence[int],
+    padding: str | int | Sequence[Any],
+    dilation: int | Sequence[int],
+    groups: int,
+    activation: str | None,
+) -> tuple[Pair, Padding, Pair, int]:
+    """Return stride, padding, dilation and groups as numbers; raise where something is wrong."""
+    where = "conv2d"
+    check_floats(where, x=x, w=w, b=b)
+    check_axes(where, "x", x, "N H W C")
+    check_axes(where, "w", w, "KH KW C/groups F")
+    check_fused(where, activation)
+    kh, kw, depth, f = w.shape
+    if 0 in w.shape:
+        raise ValueError(
+            f"{where}: filters of shape {w.shape} hold no number; every axis needs at least 1"
+        )
+    if not is_count(groups, 1) or x.shape[3] != depth * groups or f % groups:
+        raise ValueError(
+            f"{where}: with groups={groups!r}, x of shape {x.shape} needs filters of shape "
+            f"(KH, KW, C/groups, F), F a multiple of groups, got {w.shape}"
+        )
+    if b is not None:
+        check_shape(where, "b", b, (f,))
+    steps, spread = pair("stride", stride), pair("dilation", dilation)
+    size = (x.shape[1], x.shape[2])
+    around = resolve_padding(padding, size, (kh, kw), steps, spread)
+    output_size(where, size, (kh, kw), steps, around, spread)
+    return steps, around, spread, int(groups)
+
+
 def conv2d_forward(
     x: Array,
     w: Array,
@@ -86,28 +121,9 @@ def conv2d_forward(
     ValueError
         If shapes do not fit each other, or an image is smaller than the window.
     """
-    where = "conv2d"
-    check_floats(where, x=x, w=w, b=b)
-    check_axes(where, "x", x, "N H W C")
-    check_axes(where, "w", w, "KH KW C/groups F")
-    check_fused(where, activation)
-    kh, kw, depth, f = w.shape
-    if 0 in w.shape:
-        raise ValueError(
-            f"{where}: filters of shape {w.shape} hold no number; every axis needs at least 1"
-        )
-    if not is_count(groups, 1) or x.shape[3] != depth * groups or f % groups:
-        raise ValueError(
-            f"{where}: with groups={groups!r}, x of shape {x.shape} needs filters of shape "
-            f"(KH, KW, C/groups, F), F a multiple of groups, got {w.shape}"
-        )
-    if b is not None:
-        check_shape(where, "b", b, (f,))
-    groups = int(groups)
-    steps, spread = pair("stride", stride), pair("dilation", dilation)
-    size = (x.shape[1], x.shape[2])
-    around = resolve_padding(padding, size, (kh, kw), steps, spread)
-    output_size(where, size, (kh, kw), steps, around, spread)
+    steps, around, spread, groups = check_conv2d(
+        x, w, b, stride, padding, dilation, groups, activation
+    )
     args = (x, w, b, steps, around, spread, groups)
     y = forward_with_activation(rung(), "conv2d_forward", args, activation)
     kept = y if activation else None

@@ -45,18 +45,16 @@ class GlobalAveragePool2DCache(NamedTuple):
     x_shape: tuple[int, ...]
 
 
-def _geometry(
+def check_window(
     where: str,
-    x: Array,
+    size: Pair,
     window: int | Sequence[int],
     stride: int | Sequence[int] | None,
     padding: str | int | Sequence[Any],
 ) -> tuple[Pair, Pair, Padding]:
-    check_floats(where, x=x)
-    check_axes(where, "x", x, "N H W C")
+    """Return window, stride and padding as numbers; raise where they do not fit the image."""
     cells = pair("window", window)
     steps = cells if stride is None else pair("stride", stride)
-    size = (x.shape[1], x.shape[2])
     around = resolve_padding(padding, size, cells, steps)
     if any(max(p) >= k for p, k in zip(around, cells, strict=True)):
         raise ValueError(
@@ -65,6 +63,12 @@ def _geometry(
         )
     output_size(where, size, cells, steps, around)
     return cells, steps, around
+
+
+def _geometry(where: str, x: Array, *window: Any) -> tuple[Pair, Pair, Padding]:
+    check_floats(where, x=x)
+    check_axes(where, "x", x, "N H W C")
+    return check_window(where, (x.shape[1], x.shape[2]), *window)
 
 
 def max_pool2d_forward(

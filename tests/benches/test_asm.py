@@ -32,6 +32,7 @@ ROOT = Path(__file__).parents[2]
 
 MICRO_KERNELS = {  # the kernels that are run, and those called by them that hold the micro-kernel
     "gather_product": "gather_product",
+    "_conv_max_pool": "gather_product",
     "outer_product": "_block_product",
     "_few_gradients": "_few_gradients",
     "_thin_gradient": "_products",
@@ -159,7 +160,9 @@ def test_exponentials_are_computed_in_the_loop(operation: str) -> None:
 
 @pytest.mark.compiled
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("kernel", "loops"), [("_max_forward", 2), ("_max_backward_apart", 1)])
+@pytest.mark.parametrize(
+    ("kernel", "loops"), [("_max_forward", 2), ("_conv_max_pool", 2), ("_max_backward_apart", 1)]
+)
 def test_the_taps_of_a_window_stay_in_registers(kernel: str, loops: int, dtype: str) -> None:
     rows = rows_of(compiled(*find(dtype, kernel)), dtype)
     taps = [row.counts for row in rows if row.block.startswith("tap")]
@@ -167,6 +170,16 @@ def test_the_taps_of_a_window_stay_in_registers(kernel: str, loops: int, dtype: 
     for counts in taps:
         assert counts.bits == 8 * VECTOR_BYTES
         assert counts.spills == counts.calls == counts.kinds["scalar"] == 0
+
+
+@pytest.mark.compiled
+def test_the_windows_in_a_tile_are_pooled_without_a_loop_over_taps() -> None:
+    """Winograd's: four loads, one for each pixel of a window, and nothing on the stack."""
+    rows = rows_of(compiled(*find("float32", "forward")), "float32")
+    (counts,) = [row.counts for row in rows if row.kernel == "winograd_loops._pooled_tile"]
+    assert counts.bits == 8 * VECTOR_BYTES
+    assert counts.loads == 4
+    assert counts.spills == counts.calls == 0
 
 
 @pytest.mark.compiled

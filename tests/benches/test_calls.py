@@ -63,6 +63,8 @@ def test_the_ladder_refuses_to_leave_something_out(
         # A group sees 2 of 4 channels; w is 3x3x2x6.
         (calls.conv("conv2d_backward_weight", 1, 5, 4, 6, groups=2), 5400, 4 * (100 + 150 + 108)),
         (calls.conv("conv2d_backward_input", 1, 2, 3, 5, kernel=1), 120, 4 * (12 + 20 + 15)),
+        # Between the two 2x4x4x5 numbers, sums of 3*3*3 products each; y is 2x2x2x5.
+        (calls.conv_pool(2, 4, 3, 5), 2 * 160 * 27 + 40 * 3, 4 * (96 + 135 + 40) + 40),
         (calls.dense("dense_forward", 2, 3, 5), 60, 4 * (6 + 10 + 15)),
         (calls.bias_sums("conv2d_backward_bias", (2, 3, 5)), 30, 4 * (30 + 5)),
         # y is 2x2x3x3, 36 numbers; three comparisons each, and a byte that tells the winner.
@@ -104,6 +106,7 @@ def test_bytes_are_those_of_the_arrays(case: Case) -> None:
         "dense_forward": lambda: args[2].nbytes,
         "fused_backward": lambda: found[1].nbytes,  # its gradient
         "conv2d_backward_weight_and_bias": lambda: found[1].nbytes,
+        "conv2d_max_pool2d_forward": lambda: args[2].nbytes - found[0].size,  # bias, winners
         "softmax_cross_entropy": lambda: args[2].nbytes + 8,  # a weight a row, and the loss
         "categorical_crossentropy": lambda: args[2].nbytes + 8,
         "binary_cross_entropy": lambda: 8,

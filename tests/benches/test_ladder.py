@@ -103,6 +103,7 @@ CONVOLUTIONS = (
     "conv2d_backward_input",
     "conv2d_backward_weight",
     "conv2d_backward_weight_and_bias",
+    "conv2d_max_pool2d_forward",
 )
 
 

@@ -13,11 +13,13 @@ import pytest
 
 from nanocnn import kernels
 from nanocnn.kernels import threads
+from nanocnn.kernels.jit import panel_width
 from tests.sizes import sized
 
 Use = Callable[[int], list[int]]
 SAME = ((1, 1), ((1, 1), (1, 1)), (1, 1), 1)
 POOL = ((3, 2), (2, 2), ((1, 1), (0, 1)))
+HALVES = ((2, 2), (2, 2), ((0, 0), (0, 0)))
 MANY = sized(200_003, 2003)
 
 
@@ -43,6 +45,7 @@ def rmsprop() -> list[np.ndarray]:
     return [p, v]
 
 
+PANEL = panel_width(4)
 C, F, WIDE_C, WIDE_F, D = sized((19, 40, 96, 112, 3001), (3, 7, 17, 19, 301))
 PIXELS = sized((4, 33, 31), (4, 13, 11))
 X, W, B = normal(*PIXELS, C), normal(3, 3, C, F, seed=1), normal(F, seed=2)
@@ -55,6 +58,10 @@ MASKS, ONES = (9 * IMAGES[..., 0]).astype(np.uint8), np.ones(4)
 BOXES = np.tile([1, 5, 2, 7], (4, 1))
 WORK: dict[str, Callable[[], list[np.ndarray]]] = {
     "conv2d_forward": lambda: [kernels.conv2d_forward(X, W, B, *SAME, "tanh")],
+    "conv2d_max_pool2d_forward": lambda: [  # in bands, and by Winograd
+        *kernels.conv2d_max_pool2d_forward(X, W, B, (2, 2), *SAME[1:], "tanh", *HALVES),
+        *kernels.conv2d_max_pool2d_forward(X, W[..., :PANEL], None, *SAME, "relu", *HALVES),
+    ],
     "conv2d_backward_input": lambda: [kernels.conv2d_backward_input(DY, W, X.shape, *SAME)],
     "conv2d_backward_weight": lambda: [kernels.conv2d_backward_weight(DY, X, W.shape, *SAME)],
     "conv2d_backward_weight, wide": lambda: [
