@@ -241,6 +241,8 @@ def test_the_interpreter_exits_after_an_interruption() -> None:
     done = run(
         BEGIN
         + """
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by what a shell runs behind it
+
 def interrupt():
     time.sleep(0.2)
     os.kill(os.getpid(), signal.SIGINT)
