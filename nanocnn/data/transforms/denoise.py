@@ -20,6 +20,7 @@ LIMITS = {
     "nlm": (1.0, "0.05 for noise of that standard deviation"),
     "tv": (10.0, "0.1"),
 }
+NOTHING = 1e-6  # a weaker method changes nothing that float32 shows, but divides by its square
 TV_STOP = 1e-5  # with the usual 2e-4, weight 0.1 stopped 7 % above the minimum; with this, 0.2 %
 PATCH, REACH = 5, 6  # pixels: side of the patches, and how far off they are looked for
 
@@ -80,7 +81,7 @@ class Denoise(Transform):
 
     def apply_image(self, image: Images) -> Images:
         """Denoise one image."""
-        if self.strength == 0:
+        if self.strength < NOTHING:
             return image
         methods = {"gaussian": _gaussian, "median": _median, "nlm": _nlm, "tv": _tv}
         denoised = methods[self.method](image, self.strength)
