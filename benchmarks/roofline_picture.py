@@ -183,6 +183,6 @@ def _legend(fig: Any, families: set[str]) -> None:
 
     at = {"loc": "upper left", "fontsize": 8}
     colours = [mark("o", colour, name) for name, colour in COLOURS.items() if name in families]
-    fig.legend(handles=colours, bbox_to_anchor=(0.05, 0.125), ncols=4, **at)
+    fig.legend(handles=colours, bbox_to_anchor=(0.05, 0.125), ncols=5, **at)
     passes = [mark(marker, GREY, name) for name, marker in MARKERS.items()]
-    fig.legend(handles=passes, bbox_to_anchor=(0.57, 0.125), **at)
+    fig.legend(handles=passes, bbox_to_anchor=(0.7, 0.125), **at)

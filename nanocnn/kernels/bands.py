@@ -125,7 +125,7 @@ def band_plan(g: Geometry, window: int, step: int, ph: int, pw: int, panel: int,
         r0, r1 = p0 * step, (p1 - 1) * step + window  # rows of the convolution
         h0 = r0 * g.stride[0] - g.padding[0][0]  # ... and those of the image that they see
         h1 = (r1 - 1) * g.stride[0] - g.padding[0][0] + g.dilation[0] * (g.kh - 1) + 1
-        first, last = min(max(0, h0), g.h - 1), max(min(g.h, h1), 1)
+        first, last = max(0, h0), min(g.h, h1)  # no row at all where it sees padding alone
         kind = g._replace(h=last - first, oh=r1 - r0, padding=((first - h0, 0), g.padding[1]))
         kinds.setdefault(kind, []).append((first * g.w * g.c, p0 * pw * g.f, r1 - r0, p1 - p0))
     tables: list[list[np.ndarray]] = [[], [], [], []]
