@@ -13,12 +13,13 @@ from .images import read_image
 from .medmnist_files import medmnist
 from .privacy import pseudonym
 from .source import open
-from .split import stratified_split
+from .split import kfold, stratified_split
 
 __all__ = [
     "Augment",
     "DataError",
     "ImageDataset",
+    "kfold",
     "medmnist",
     "mixup",
     "open",
