@@ -5,12 +5,14 @@
 >>> x, y = dataset.arrays()                                     # doctest: +SKIP
 """
 
-from . import phantoms
+from . import phantoms, transforms
 from .augmentation import Augment, mixup
 from .dataset import ImageDataset
 from .errors import DataError
 from .images import read_image
+from .loader import DataLoader
 from .medmnist_files import medmnist
+from .preparation import Preparation
 from .privacy import pseudonym
 from .source import open
 from .split import kfold, stratified_split
@@ -18,7 +20,9 @@ from .split import kfold, stratified_split
 __all__ = [
     "Augment",
     "DataError",
+    "DataLoader",
     "ImageDataset",
+    "Preparation",
     "kfold",
     "medmnist",
     "mixup",
@@ -27,4 +31,5 @@ __all__ = [
     "pseudonym",
     "read_image",
     "stratified_split",
+    "transforms",
 ]

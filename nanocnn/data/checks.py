@@ -27,6 +27,21 @@ def check_images(images: NDArray[Any], name: str) -> None:
         )
 
 
+def unlike(name: str, image: NDArray[Any], other_name: str, other: NDArray[Any]) -> DataError:
+    """Return the error that two images differ in size or channels."""
+    sizes = image.shape[:2] != other.shape[:2]
+    return DataError(
+        f"{name} is {_shape(image)} and {other_name} is {_shape(other)}; all images must be alike: "
+        "open the data set with "
+        + ("size=(height, width)" if sizes else "channels=1 or channels=3")
+    )
+
+
+def _shape(image: NDArray[Any]) -> str:
+    h, w, c = image.shape
+    return f"{h}x{w} with {c} channel{'s' if c > 1 else ''}"
+
+
 def check_labels(labels: ArrayLike, n: int, name: str) -> NDArray[np.int64]:
     """Return `labels` as (N,) int64."""
     values = np.asarray(labels)

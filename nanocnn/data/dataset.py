@@ -12,9 +12,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from .checks import check_column, check_images, check_label_range, check_labels, check_masks
+from .checks import (
+    check_column,
+    check_images,
+    check_label_range,
+    check_labels,
+    check_masks,
+    unlike,
+)
 from .errors import DataError
 from .images import check_channels, check_size, convert_image
+from .preparation import Preparation
 from .privacy import TEMPORARY
 from .readers import Picture, Reader, below
 
@@ -55,6 +63,7 @@ class ImageDataset:
     split, groups : (N,) array of str, or None
     spacing : (N, 2) float64 array, or None
     ignored : tuple of str
+    preparation : Preparation           how the images are opened, for who feeds a model with them
 
     Raises
     ------
@@ -109,6 +118,7 @@ class ImageDataset:
         if self.spacing is not None and self.spacing.shape != (n, 2):
             raise DataError(f"spacing has shape {self.spacing.shape}; needed is ({n}, 2)")
         self.ignored = tuple(ignored)
+        self.preparation = Preparation(size=size, channels=channels)
         self._order: NDArray[np.int64] = np.arange(n)
 
     def __len__(self) -> int:
@@ -187,12 +197,17 @@ class ImageDataset:
                 f"indices go from {chosen.min()} to {chosen.max()}; the data set has {len(self)} "
                 f"images: give indices below {len(self)}"
             )
-        new = object.__new__(ImageDataset)
-        new.__dict__.update(self.__dict__)
+        new = self._with()
         new.labels, new._order = self.labels[chosen], self._order[chosen]
         new.split = None if self.split is None else self.split[chosen]
         new.groups = None if self.groups is None else self.groups[chosen]
         new.spacing = None if self.spacing is None else self.spacing[chosen]
+        return new
+
+    def _with(self, **changes: Any) -> ImageDataset:
+        """Return a copy that shares the pixels, with other attributes."""
+        new = object.__new__(ImageDataset)
+        new.__dict__.update(self.__dict__, **changes)
         return new
 
     def part(self, name: str) -> ImageDataset:
@@ -226,12 +241,7 @@ class ImageDataset:
         for i in range(len(self)):
             image, target = (first, target) if i == 0 else self[i]
             if image.shape != first.shape:
-                sizes = image.shape[:2] != first.shape[:2]
-                raise DataError(
-                    f"{self.name(0)} is {_shape(first)} and {self.name(i)} is {_shape(image)}; "
-                    "all images must be alike: open the data set with "
-                    + ("size=(height, width)" if sizes else "channels=1 or channels=3")
-                )
+                raise unlike(self.name(0), first, self.name(i), image)
             x[i], y[i] = image, target
         return x, y
 
@@ -274,8 +284,3 @@ class ImageDataset:
             resized = Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST)
             mask = np.array(resized)
         return image, mask
-
-
-def _shape(image: NDArray[Any]) -> str:
-    h, w, c = image.shape
-    return f"{h}x{w} with {c} channel{'s' if c > 1 else ''}"

@@ -124,6 +124,8 @@ def _check_classes(labels: NDArray[np.int64], listing: Listing) -> None:
 
 def _check_options(entries: list[Entry], options: Options) -> None:
     """Raise for an option that no image makes use of: it was meant for another source."""
+    if options.lenient:
+        return
     nifti = any(isinstance(entry.reader, NiftiSlice) for entry in entries)
     dicom = any(isinstance(entry.reader, DicomFrame) for entry in entries)
     if options.window is not None and not nifti and not dicom:

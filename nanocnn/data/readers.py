@@ -58,6 +58,7 @@ class Options(NamedTuple):
     window: Window | None = None
     axis: int | None = None
     key: bytes | None = None
+    lenient: bool = False  # pass over an option that concerns none of the images
 
 
 class Entry(NamedTuple):

@@ -5,20 +5,19 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from .axes import check_axis
 from .dataset import ImageDataset
 from .errors import DataError
 from .folders import scan_folder
-from .images import check_channels, check_size
 from .kinds import kind_of
 from .listing import UNLABELLED, Listing, build_dataset
 from .npz import open_npz
 from .pairs import scan_pairs
+from .preparation import Preparation
 from .privacy import check_key
 from .readers import Options
 from .table import scan_table
 from .windows import check_window
-
-AXES = {"sagittal": 0, "coronal": 1, "axial": 2}
 
 
 def open(
@@ -80,24 +79,35 @@ def open(
     >>> image, label = dataset[0]                                     # doctest: +SKIP
     >>> x, y = dataset.part("train").arrays()                         # doctest: +SKIP
     """
-    check_channels(channels)
-    check_size(size)
+    preparation = Preparation(size=size, channels=channels, window=window, axis=axis)
     place = Path(path)
-    folder = place if place.is_dir() else place.parent
-    options = Options(
-        folder if root is None else Path(root), check_window(window), _axis(axis), check_key(key)
-    )
-    suffix = place.suffix.lower()
-    if root is not None and suffix not in (".csv", ".json"):
+    if root is not None and place.suffix.lower() not in (".csv", ".json"):
         raise DataError("root= is for tables; leave it out")
+    folder = place if place.is_dir() else place.parent
+    below = folder if root is None else Path(root)
+    return open_source(place, preparation, options_of(preparation, below, key))
+
+
+def options_of(preparation: Preparation, root: Path, key: bytes | str | None) -> Options:
+    """Return what readers need to know."""
+    window, axis = check_window(preparation.window), check_axis(preparation.axis)
+    return Options(root, window, axis, check_key(key))
+
+
+def open_source(place: Path, preparation: Preparation, options: Options) -> ImageDataset:
+    """Open what `open` takes; the data set remembers how."""
+    size, channels = preparation.size, preparation.channels
     if not place.exists():
         what = "file" if place.suffix else "folder"
-        raise DataError(f"no such {what}: {os.fspath(path)!r}; {_WANTED}")
-    if suffix == ".npz" and not place.is_dir():
-        if window is not None:
+        raise DataError(f"no such {what}: {os.fspath(place)!r}; {_WANTED}")
+    if place.suffix.lower() == ".npz" and not place.is_dir():
+        if options.window is not None and not options.lenient:
             raise DataError("window= is for DICOM and NIfTI files, not for .npz; leave it out")
-        return open_npz(place, size=size, channels=channels, axis=options.axis)
-    return build_dataset(_find(place, options), options, size, channels)
+        dataset = open_npz(place, size=size, channels=channels, axis=options.axis)
+    else:
+        dataset = build_dataset(_find(place, options), options, size, channels)
+    dataset.preparation = preparation
+    return dataset
 
 
 _WANTED = (
@@ -114,11 +124,3 @@ def _find(place: Path, options: Options) -> Listing:
     if kind_of(place) not in ("dicom", "nifti"):
         raise DataError(f"{place.name!r} is not a folder or a file of a known kind; {_WANTED}")
     return Listing(f"file {place.name!r}", [place], [0], UNLABELLED, [], [])
-
-
-def _axis(axis: int | str | None) -> int | None:
-    if isinstance(axis, str):
-        axis = AXES.get(axis, -1)
-    if axis not in (None, 0, 1, 2):
-        raise DataError(f"axis={axis!r} is no axis; give 0, 1, 2, or {', '.join(map(repr, AXES))}")
-    return axis

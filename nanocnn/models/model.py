@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from ..training import loop
 from ..training.callbacks import Callback
 from ..training.history import History
 from ..training.objective import Loss, Metric, Objective, make_objective
+
+if TYPE_CHECKING:
+    from ..data import Preparation
 
 
 def check_seed(seed: int) -> int:
@@ -41,6 +44,9 @@ class Model(Layer):
         Without the batch axis; None before the model is built.
     stop_training : bool
         A callback sets it to end `fit` after the current batch.
+    preparation : nanocnn.data.Preparation or None
+        How files and data sets become what the model sees; `fit` on a data set or a loader stores
+        it, `evaluate` and `predict` apply it, `save` keeps it.
     """
 
     def __init__(self, *, name: str | None, seed: int, dtype: str) -> None:
@@ -55,6 +61,7 @@ class Model(Layer):
         self.loss: str | Loss | None = None
         self.metrics: tuple[str | Metric, ...] = ()
         self.stop_training = False
+        self.preparation: Preparation | None = None
 
     def compile(
         self,
@@ -112,14 +119,18 @@ class Model(Layer):
 
         Parameters
         ----------
-        x : (N, H, W, C) or (N, H, W) array, list of N images, or data set
+        x : (N, H, W, C) or (N, H, W) array, list of N images, data set, or DataLoader
             Converted batch by batch to the model's dtype; grey images are repeated to the model's
-            channels. Numbers are not rescaled.
+            channels. Numbers are not rescaled. A data set is decoded once and held in memory, a
+            `nanocnn.data.DataLoader` makes its batches as they are needed; the preparation of
+            either is stored in the model.
         y : (N,), (N, 1) or one-hot (N, K) labels, or what the loss takes
-            None if x is a data set.
+            None if x is a data set or a loader.
         epochs, batch_size : int
+            A loader has its own batch size, order and shuffling.
         validation_data : (x, y) or data set, optional
-            Measured after each epoch, never learnt from.
+            Measured after each epoch, never learnt from. A data set is prepared as that for
+            training is; beside a loader its images are decoded in each epoch, and not held.
         class_weight : (K,) sequence or dict of label to weight, optional
         label_smoothing : float
             From 0 to below 1; for the losses of this package.
@@ -164,8 +175,12 @@ class Model(Layer):
 
         Parameters
         ----------
-        x, y, batch_size
-            As for `fit`.
+        x : array, list of images, data set, path, or list of paths
+            Arrays go into the layers as they are; a data set, and files, which
+            `preparation.open` opens, are prepared as for training.
+        y : as for `fit`
+            None if x brings its labels.
+        batch_size : int
         """
         return loop.evaluate(self, x, y, batch_size=batch_size, objective=self.objective())
 
@@ -174,7 +189,9 @@ class Model(Layer):
 
         Parameters
         ----------
-        x : as for `fit`
+        x : array, list of images, data set, path, or list of paths
+            As for `evaluate`: ``model.predict("scan.dcm")`` prepares the file as for training. A
+            file that holds several images (frames, slices) gives a row for each.
         batch_size : int
         """
         return loop.predict(self, x, batch_size=batch_size)

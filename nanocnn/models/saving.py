@@ -1,6 +1,6 @@
 """Model files: safetensors, with the architecture as JSON in the file's metadata.
 
-    __metadata__["nanocnn"] = {"format": 1, "model": ..., "compile": ...}
+    __metadata__["nanocnn"] = {"format": 1, "model": ..., "compile": ..., "preparation": ...}
     tensors                 = "params/<layer>.<name>", "state/<layer>.<name>"
 
 Nothing in a file is ever executed: there is no pickle, and classes are found by name, see
@@ -60,14 +60,17 @@ def save(model: Model, path: Path_) -> None:
         raise FileNotFoundError(
             f"no folder {target.parent} to save {target.name} in; make it first"
         )
-    about = {"format": FORMAT, "model": describe(model), "compile": _compiled(model)}
+    how = None if model.preparation is None else model.preparation.to_config()
+    about = {"format": FORMAT, "model": describe(model), "compile": _compiled(model),
+             "preparation": how}  # fmt: skip
     tensors = {f"params/{name}": np.asarray(p, order="C") for name, p in model.params.items()}
     tensors |= {f"state/{name}": np.asarray(s, order="C") for name, s in model.state.items()}
     try:
         text = json.dumps(about)
     except TypeError as error:
         raise TypeError(
-            f"get_config of a layer or optimizer returned what JSON cannot hold: {error}"
+            "get_config of a layer or optimizer, or to_config of a transform, returned what JSON "
+            f"cannot hold: {error}"
         ) from None
     data = to_bytes(tensors, metadata={"nanocnn": text})
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
@@ -151,15 +154,16 @@ def load(
     ----------
     path : str or path
     custom_objects : dict of str to class or function, optional
-        Your own layers, loss, metrics, optimizer and initializers, by the names they were saved
-        under.
+        Your own layers, loss, metrics, optimizer, initializers and transforms, by the names they
+        were saved under.
     compile : bool
         Restore what the model was compiled with. Without, your own loss and metrics are not needed.
 
     Returns
     -------
     Sequential
-        Built, with its parameters, and compiled if it was.
+        Built, with its parameters, and compiled if it was; with the preparation of its images if
+        it was fitted on a data set or a loader.
 
     Raises
     ------
@@ -181,6 +185,8 @@ def load(
     params = _fitting(name, model.params, tensors, "params", model.dtype)
     state = _fitting(name, model.state, tensors, "state")
     model.params, model.state = params, state
+    if about.get("preparation") is not None:  # files of earlier versions have none
+        model.preparation = _preparation(name, about["preparation"], custom_objects or {})
     if compile and about.get("compile") is not None:
         _recompile(name, model, about["compile"], custom_objects or {})
     return model
@@ -189,6 +195,17 @@ def load(
 def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split())
     return text[:300] if isinstance(error, ValueError) else f"{type(error).__name__}: {text[:300]}"
+
+
+def _preparation(name: str, config: Any, custom: Mapping[str, Any]) -> Any:
+    from ..data import Preparation  # here: models without one do not need `nanocnn.data`
+
+    try:
+        return Preparation.from_config(config, custom_objects=custom)
+    except Exception as error:  # anything may stand in a damaged file
+        raise ModelFileError(
+            f"{name}: the preparation of its images cannot be restored: {_one_line(error)}"
+        ) from None
 
 
 def _recompile(name: str, model: Model, about: Any, custom: Mapping[str, Any]) -> None:

@@ -74,22 +74,31 @@ def image_shape(x: Array, input_shape: Shape | None) -> Shape:
 
 
 def make_batch(x: Array, indices: Array, shape: Shape, dtype: str) -> Array:
-    """Return the images at `indices` as the model wants them.
+    """Return the images at `indices` as the model wants them; see `fit_batch`."""
+    return fit_batch(x[indices], shape, dtype, indices)
+
+
+def fit_batch(batch: Array, shape: Shape, dtype: str, numbers: Array | None = None) -> Array:
+    """Return some images as the model wants them.
 
     Raises
     ------
     ValueError
-        If a pixel is NaN or infinite; the message tells the image.
+        If they have another shape, or a pixel is NaN or infinite; the message tells the image by
+        its number, or its place in the batch.
     """
+    if batch.shape[1:] != shape:
+        image_shape(batch, shape)
     with np.errstate(over="ignore", invalid="ignore"):  # told below, with the image's number
-        batch = x[indices].astype(dtype, copy=False)
+        batch = batch.astype(dtype, copy=False)
         total = batch.sum(dtype=np.float64)
     if not np.isfinite(total):
         bad = ~np.isfinite(batch.reshape(len(batch), -1)).all(axis=1)
         if bad.any():
+            place = int(bad.argmax())
+            number = place if numbers is None else int(numbers[place])
             raise ValueError(
-                f"image {int(indices[int(bad.argmax())])} has a pixel that is NaN or infinite; "
-                "repair or remove it"
+                f"image {number} has a pixel that is NaN or infinite; repair or remove it"
             )
     if batch.shape[1:] != shape:
         if batch.ndim < len(shape) + 1:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
 import numpy as np
 
 from ..layers.base import Array
 from ..layers.keys import derive
-from .batches import (
-    check_pixels,
-    check_targets,
-    image_shape,
-    is_dataset,
-    make_batch,
-    open_images,
-    open_targets,
-)
+from .batches import check_pixels
 from .callbacks import Callback
+from .feeding import (
+    Batches,
+    Feed,
+    Held,
+    open_evaluation,
+    open_prediction,
+    open_training,
+    open_validation,
+)
 from .history import History
 from .objective import Objective
 
@@ -47,27 +49,6 @@ class _Means:
 def _check_count(what: str, value: int) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(f"{what} must be a whole number from 1, got {value!r}")
-
-
-def _open(model: Any, x: Any, y: Any, objective: Objective) -> tuple[Array, Array]:
-    if is_dataset(x) and y is None:
-        x, y = x.arrays()
-    images = open_images(x)
-    shape = image_shape(images, model.input_shape)
-    targets = open_targets(y, len(images))
-    model.ensure_built(shape)
-    check_targets(targets, model.output_shape, objective)
-    return images, targets
-
-
-def _open_validation(model: Any, data: Any, objective: Objective) -> tuple[Array, Array] | None:
-    if data is None:
-        return None
-    if is_dataset(data):
-        return _open(model, data, None, objective)
-    if not isinstance(data, (tuple, list)) or len(data) != 2:
-        raise ValueError("validation_data must be a pair (x, y) or a data set")
-    return _open(model, data[0], data[1], objective)
 
 
 def _values(objective: Objective, loss: float, target: Array, y: Array) -> dict[str, float]:
@@ -114,10 +95,6 @@ def train_step(
     return _values(objective, loss, target, y)
 
 
-def _batches(order: Array, batch_size: int) -> Iterator[Array]:
-    return (order[start : start + batch_size] for start in range(0, len(order), batch_size))
-
-
 def fit(
     model: Any,
     x: Any,
@@ -137,10 +114,12 @@ def fit(
 
     _check_count("epochs", epochs)
     _check_count("batch_size", batch_size)
-    images, targets = _open(model, x, y, objective)
-    validation = _open_validation(model, validation_data, objective)
-    for given in (images, *(validation or ())[:1]):
-        check_pixels(given, model.input_shape, model.dtype)
+    feed = open_training(model, x, y, objective, batch_size, seed, shuffle)
+    validation = open_validation(model, validation_data, objective, batch_size, feed)
+    for given in (feed, validation):
+        if isinstance(given, Held):
+            check_pixels(given.images, model.input_shape, model.dtype)
+    model.preparation = feed.preparation or model.preparation
     plain = model.objective()  # validation is measured without class weights and smoothing
     for each in (objective, plain):
         each.model.ensure_built(model.input_shape)
@@ -151,16 +130,12 @@ def fit(
         callback.on_train_begin()
     try:
         for epoch in range(epochs):
-            order = np.random.default_rng([seed, epoch]).permutation(len(images))
-            if not shuffle:
-                order.sort()
             bar = tqdm(desc=f"epoch {epoch + 1}/{epochs}", disable=not verbose,
-                       total=-(-len(images) // batch_size))  # fmt: skip
+                       total=feed.n_batches)  # fmt: skip
             with bar:
-                logs = _epoch(model, images, targets, order, epoch, batch_size, objective,
-                              callbacks, seed, bar)  # fmt: skip
+                logs = _epoch(model, feed, epoch, objective, callbacks, seed, bar)
                 if validation is not None:
-                    measured = _measure(model, *validation, batch_size, plain)
+                    measured = _measure(validation.epoch(0), plain)
                     logs |= {f"val_{name}": value for name, value in measured.items()}
                     _show(bar, logs)
             history.append(logs)
@@ -180,43 +155,37 @@ def _show(bar: Any, logs: Mapping[str, float]) -> None:
 
 def _epoch(
     model: Any,
-    images: Array,
-    targets: Array,
-    order: Array,
+    feed: Feed,
     epoch: int,
-    batch_size: int,
     objective: Objective,
     callbacks: tuple[Callback, ...],
     seed: int,
     bar: Any,
 ) -> dict[str, float]:
-    """Learn from all images once, in this order. Return the means of loss and metrics."""
+    """Learn from all images once. Return the means of loss and metrics."""
     means = _Means()
     for callback in callbacks:
         callback.on_epoch_begin(epoch)
-    for batch, indices in enumerate(_batches(order, batch_size)):
-        key = derive(derive(seed, epoch), batch)
-        x = make_batch(images, indices, model.input_shape, model.dtype)
-        step = train_step(model, objective, x, targets[indices], key, epoch, batch)
-        means.add(len(indices), step)
-        _show(bar, means.get())
-        bar.update()
-        for callback in callbacks:
-            callback.on_batch_end(batch, means.get())
-        if model.stop_training:
-            break
+    with closing(feed.epoch(epoch)) as batches:  # an error or an interruption ends its threads
+        for batch, (x, target) in enumerate(batches):
+            key = derive(derive(seed, epoch), batch)
+            means.add(len(x), train_step(model, objective, x, target, key, epoch, batch))
+            _show(bar, means.get())
+            bar.update()
+            for callback in callbacks:
+                callback.on_batch_end(batch, means.get())
+            if model.stop_training:
+                break
     return means.get()
 
 
-def _measure(
-    model: Any, images: Array, targets: Array, batch_size: int, objective: Objective
-) -> dict[str, float]:
+def _measure(batches: Batches, objective: Objective) -> dict[str, float]:
     means = _Means()
-    for indices in _batches(np.arange(len(images)), batch_size):
-        x = make_batch(images, indices, model.input_shape, model.dtype)
-        y = objective.model(x)
-        loss, _ = _loss(objective, y, targets[indices])
-        means.add(len(indices), _values(objective, loss, targets[indices], y))
+    with closing(batches):
+        for x, target in batches:
+            y = objective.model(x)
+            loss, _ = _loss(objective, y, target)
+            means.add(len(x), _values(objective, loss, target, y))
     return means.get()
 
 
@@ -225,22 +194,14 @@ def evaluate(
 ) -> tuple[float, ...]:
     """Measure loss and metrics in inference; see `nanocnn.Sequential.evaluate`."""
     _check_count("batch_size", batch_size)
-    images, targets = _open(model, x, y, objective)
+    feed = open_evaluation(model, x, y, objective, batch_size)
     objective.model.ensure_built(model.input_shape)
-    scores: tuple[float, ...] = objective.scores(
-        **_measure(model, images, targets, batch_size, objective)
-    )
+    scores: tuple[float, ...] = objective.scores(**_measure(feed.epoch(0), objective))
     return scores
 
 
 def predict(model: Any, x: Any, *, batch_size: int) -> Array:
     """Run the model in inference, batch by batch; see `nanocnn.Sequential.predict`."""
     _check_count("batch_size", batch_size)
-    images = open_images(x.arrays()[0] if is_dataset(x) else x)
-    shape = image_shape(images, model.input_shape)
-    model.ensure_built(shape)
-    outputs = [
-        model(make_batch(images, indices, shape, model.dtype))
-        for indices in _batches(np.arange(len(images)), batch_size)
-    ]
-    return np.concatenate(outputs)
+    with closing(open_prediction(model, x, batch_size)) as batches:
+        return np.concatenate([model(batch) for batch in batches])
