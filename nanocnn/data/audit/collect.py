@@ -43,15 +43,15 @@ def collect(dataset: ImageDataset, progress: Any) -> Facts:
     read = np.ones(n, bool)
     for i in range(n):
         try:
-            image, (height, width) = dataset._image(i)
+            image, size = dataset._image(i)
             if dataset.has_masks:
-                mask = dataset._image_and_mask(i)[1]
+                mask = dataset._mask(i, image, size)
                 numbers[i, 3] = np.count_nonzero(mask) / mask.size
         except DataError as error:
             unreadable.append((i, str(error)))
             read[i] = False
         else:
-            shape[i] = height, width, image.shape[2]
+            shape[i] = *size, image.shape[2]
             numbers[i, :3] = image.min(), image.max(), image.mean(dtype=np.float64)
             thumbnails[i] = thumbnail(image)
             digests.append(digest(image))
