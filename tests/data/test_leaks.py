@@ -137,9 +137,8 @@ def test_names_that_were_made_up_count_within_one_source() -> None:
 def test_volumes_of_nifti_files_go_by_their_file(tmp_path: Path) -> None:
     import nibabel
 
-    for k, name in enumerate(
-        ("one/a/scan.nii", "one/b/other.nii", "two/a/scan.nii", "two/b/x.nii")
-    ):
+    names = ("one/a/scan.nii", "one/b/other.nii", "two/a/scan.nii", "two/b/x.nii")
+    for k, name in enumerate(names):
         (tmp_path / name).parent.mkdir(parents=True)
         values = np.random.default_rng(k).integers(0, 99, (5, 6, 4)).astype(np.int16)
         nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), tmp_path / name)

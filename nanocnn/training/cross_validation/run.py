@@ -106,6 +106,8 @@ def cross_validate(
     }
     last = make(build_model, seeds[0])
     check_is_new(last, None)
+    if metrics is not None:
+        choose_metrics(metrics, last, targets)  # complains now, not after the first fold
     store = None
     if folder is not None:
         options = {"k": k, "seed": seed, "batch_size": batch_size, **loading, **fitting}
@@ -149,7 +151,7 @@ def _open(
         targets = None if dataset.has_masks else dataset.labels
         return dataset, targets, dataset.labels, owners
     if not isinstance(dataset, (tuple, list)) or len(dataset) != 2:
-        raise ValueError(f"needed is a data set or a pair (x, y), got {dataset!r:.60}")
+        raise ValueError(f"needed is a data set or a pair (x, y), got {type(dataset).__name__}")
     if preparation is not None:
         raise ValueError(
             "an array is ready and gets no preparation; give a data set, such as "

@@ -57,7 +57,7 @@ class Store:
             key = differ[0]
             raise ValueError(
                 f"folder {str(folder)!r} belongs to another cross-validation: {key} is "
-                f"{found.get(key)!r:.60} there and {wanted.get(key)!r:.60} here; give another folder"
+                f"{found.get(key)!r:.60} there and {wanted.get(key)!r:.60} here; give another one"
             )
 
     def model_path(self, k: int) -> Path:
@@ -69,7 +69,8 @@ class Store:
         name = self.folder / f"fold_{k + 1}"
         try:
             about = json.loads(name.with_suffix(".json").read_text("utf-8"))
-            with np.load(name.with_suffix(".npz"), allow_pickle=False) as arrays:
+            with open(name.with_suffix(".npz"), "rb") as stream:
+                arrays = np.load(stream, allow_pickle=False)
                 found, outputs = arrays["test"], arrays["outputs"]
             fold = Fold(test, about["n_train"], about["scores"], about["history"], outputs)
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
