@@ -39,8 +39,7 @@ def test_the_hash_is_made_of_the_cosine_transform() -> None:
             np.pi * (v + 1) * (2 * j + 1) / 64
         )
         c[:, u, v] = (pictures * wave).sum(axis=(1, 2))
-    c = c.reshape(20, 64)
-    expected = c > np.median(c, axis=1, keepdims=True)
+    expected = (c > np.median(c, axis=(1, 2), keepdims=True)).reshape(20, 64)
     np.testing.assert_array_equal(perceptual_hash(pictures), expected)
     assert (expected.sum(axis=1) == 32).all()
 
