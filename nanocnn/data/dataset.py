@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +25,9 @@ from .images import check_channels, check_size, convert_image
 from .preparation import Preparation
 from .privacy import TEMPORARY
 from .readers import Picture, Reader, below
+
+if TYPE_CHECKING:
+    from .audit import AuditReport
 
 Item = tuple[NDArray[np.float32], "int | NDArray[np.uint8]"]
 
@@ -134,9 +137,10 @@ class ImageDataset:
         position = operator.index(i)
         if not -len(self) <= position < len(self):
             raise IndexError(f"image {position} of a data set of {len(self)} images")
+        image, shape = self._image(position)
         if self._masks is None:
-            return self._image(position)[0], int(self.labels[position])
-        return self._image_and_mask(position)
+            return image, int(self.labels[position])
+        return image, self._mask(position, image, shape)
 
     def __iter__(self) -> Iterator[Item]:
         return (self[i] for i in range(len(self)))
@@ -188,11 +192,8 @@ class ImageDataset:
                 f"indices of shape {chosen.shape} and type {chosen.dtype} given for {len(self)} "
                 f"images; give a list of integers or ({len(self)},) bool"
             )
-        if (
-            chosen.dtype != bool
-            and chosen.size
-            and not (-len(self) <= chosen.min() and chosen.max() < len(self))
-        ):
+        numbers = chosen if chosen.dtype != bool else chosen[:0]
+        if numbers.size and not (-len(self) <= numbers.min() and numbers.max() < len(self)):
             raise DataError(
                 f"indices go from {chosen.min()} to {chosen.max()}; the data set has {len(self)} "
                 f"images: give indices below {len(self)}"
@@ -245,6 +246,14 @@ class ImageDataset:
             x[i], y[i] = image, target
         return x, y
 
+    def audit(
+        self, parts: Mapping[str, ArrayLike] | None = None, *, verbose: bool = True
+    ) -> AuditReport:
+        """Read every image once and report leaks and other flaws: see `nanocnn.data.audit`."""
+        from .audit.run import audit
+
+        return audit(self, parts, verbose=verbose)
+
     def name(self, i: int) -> str:
         """Return what errors call image `i`: its path below the root, and its place in the file."""
         if isinstance(self._images, np.ndarray):
@@ -265,9 +274,11 @@ class ImageDataset:
         except MemoryError:
             raise DataError(f"image {name!r} is larger than the memory; remove it") from None
 
-    def _image_and_mask(self, i: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    def _mask(
+        self, i: int, image: NDArray[np.float32], shape: tuple[int, ...]
+    ) -> NDArray[np.uint8]:
+        """Return the mask of an image that `_image` returned."""
         assert self._masks is not None
-        image, shape = self._image(i)
         if isinstance(self._masks, np.ndarray):
             name, mask = f"mask {self._order[i]}", self._masks[self._order[i]].copy()
         else:
@@ -283,4 +294,4 @@ class ImageDataset:
             height, width = image.shape[:2]
             resized = Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST)
             mask = np.array(resized)
-        return image, mask
+        return np.asarray(mask, np.uint8)

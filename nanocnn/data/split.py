@@ -1,8 +1,14 @@
-r"""Divide a data set into parts that all have the same mixture of classes.
+r"""Divide a data set into parts, or folds, that all have the same mixture of classes.
 
 Class `k` with :math:`n_k` images gets the quota :math:`q_{kp} = f_p n_k` in part `p`; every part
 takes :math:`\lfloor q_{kp} \rfloor`, and the images that are left go to the largest remainders
 (Hamilton's method), so that each count is less than one image away from its quota.
+
+Groups (patients, volumes) are not divided. The largest come first, and each goes where its classes
+are most wanted; then single groups move, the move that helps most first, for as long as a move
+makes the parts' counts :math:`n_{kp}` more even:
+
+.. math:: \sum_{k,p} \left( \frac{n_{kp} - q_{kp}}{n_k} \right)^2
 """
 
 from __future__ import annotations
@@ -56,12 +62,7 @@ def stratified_split(
             f"fractions {tuple(fractions)} given; needed are positive numbers with the sum 1, "
             "such as (0.7, 0.15, 0.15)"
         )
-    rng = np.random.default_rng(seed)
-    if groups is None:
-        part_of = _assign_images(y, share, rng)
-    else:
-        part_of = _assign_groups(y, share, _groups(groups, y.size), rng)
-    parts = tuple(np.flatnonzero(part_of == p) for p in range(share.size))
+    parts = _divide(y, share, seed, groups)
     for label in np.unique(y):
         for p, indices in enumerate(parts):
             if not (y[indices] == label).any():
@@ -72,6 +73,73 @@ def stratified_split(
                     "parts"
                 )
     return parts
+
+
+def kfold(
+    labels: ArrayLike, k: int, seed: int, *, groups: ArrayLike | None = None
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Divide the images at random into k folds; each is the test part once.
+
+    Parameters
+    ----------
+    labels : (N,) or (N, 1) integers
+    k : int         2 or more
+    seed : int      the same seed gives the same folds
+    groups : (N,) array or None
+        Patients, for example: images with the same value stay in one fold.
+
+    Returns
+    -------
+    folds : list of k pairs (train, test) of int64 arrays
+        Sorted indices; every index is in one test part. Without groups the folds' counts of a
+        class differ by one image at most, and so do their sizes.
+
+    Raises
+    ------
+    DataError
+        If a class has fewer images than k, or fewer groups, or a fold stays without it.
+
+    Examples
+    --------
+    >>> for train, test in kfold([0, 0, 0, 1, 1, 1], 3, seed=0):
+    ...     print(len(train), len(test))
+    4 2
+    4 2
+    4 2
+    """
+    y = _labels(labels)
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 2:
+        raise DataError(f"k={k!r} folds given; needed is a whole number from 2")
+    unit, owner = "images", np.arange(y.size)
+    if groups is not None:
+        unit, owner = "groups", _groups(groups, y.size)
+    for label in np.unique(y):
+        n = np.unique(owner[y == label]).size
+        if n < k:
+            raise DataError(
+                f"class {label} has {n} {unit}, too few for {k} folds; add some, or use a smaller k"
+            )
+    tests = _divide(y, np.full(k, 1 / k), seed, groups)
+    for label in np.unique(y):
+        if not all((y[test] == label).any() for test in tests):
+            raise DataError(
+                f"class {label} does not reach every one of {k} folds with these groups, since "
+                "some of them hold too much of it; use a smaller k"
+            )
+    everything = np.arange(y.size)
+    return [(np.setdiff1d(everything, test, assume_unique=True), test) for test in tests]
+
+
+def _divide(
+    y: NDArray[np.int64], share: NDArray[np.float64], seed: int, groups: ArrayLike | None
+) -> tuple[NDArray[np.int64], ...]:
+    """Return the sorted indices of each part."""
+    rng = np.random.default_rng(seed)
+    if groups is None:
+        part_of = _assign_images(y, share, rng)
+    else:
+        part_of = _assign_groups(y, share, _groups(groups, y.size), rng)
+    return tuple(np.flatnonzero(part_of == p) for p in range(share.size))
 
 
 def _assign_images(
@@ -110,7 +178,33 @@ def _assign_groups(
         p = int(np.argmax(wanted))
         part_of_group[g] = p
         missing[p] -= counts[g]
+    _even_out(counts / total, share, part_of_group)
     return part_of_group[group]
+
+
+def _even_out(
+    held: NDArray[np.float64], share: NDArray[np.float64], part_of: NDArray[np.int64]
+) -> None:
+    """Move single groups to other parts, in place, for as long as that makes the parts more even.
+
+    `held` (G, K) is what each group holds of each class, as a share of the class. Moving group g
+    from part p to part r changes the sum of squares by 2 h_g . (d_r - d_p + h_g), where d is how
+    much a part has too much.
+    """
+    square = (held**2).sum(axis=1)
+    everyone = np.arange(len(held))
+    excess = -np.repeat(share[:, None], held.shape[1], axis=1)
+    np.add.at(excess, part_of, held)
+    while True:
+        pull = held @ excess.T  # (G, P)
+        change = pull - pull[everyone, part_of][:, None] + square[:, None]
+        change[everyone, part_of] = 0
+        g, r = divmod(int(np.argmin(change)), share.size)
+        if change[g, r] > -1e-12:
+            return
+        excess[part_of[g]] -= held[g]
+        excess[r] += held[g]
+        part_of[g] = r
 
 
 def _labels(labels: ArrayLike) -> NDArray[np.int64]:
