@@ -28,7 +28,7 @@ def test_the_tour_runs_as_printed(tmp_path, monkeypatch, capsys):
 
 
 def test_reading_images_runs_as_printed(tmp_path, monkeypatch):
-    (_, reading) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (_, reading, _) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     monkeypatch.chdir(tmp_path)
     for k, folder in enumerate(("train/a", "train/b", "test/a", "test/b")):
         pixels = np.full((5, 4), -100 * k, np.int16)
@@ -41,6 +41,26 @@ def test_reading_images_runs_as_printed(tmp_path, monkeypatch):
     assert names["label"] == 0
     assert len(set(names["patients"])) == 4
     assert names["spacing"].tolist() == [[1, 1], [1, 2], [1, 3], [1, 4]]
+
+
+def test_preparing_and_feeding_runs_as_printed(tmp_path, monkeypatch):
+    (*_, feeding) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    for k, folder in enumerate(("train/a", "train/b", "test/a", "test/b")):
+        for i in range(3):
+            pixels = rng.integers(-1000, 200, (20, 16), np.int16)
+            write(tmp_path / "scans" / folder / f"{i}.dcm", pixels, PatientID=str(k))
+    write(tmp_path / "new.dcm", pixels)
+    model = nanocnn.Sequential([nanocnn.Conv2D(2, 3, stride=4), nanocnn.GlobalAveragePool2D()])
+    model.compile("sgd", "softmax_cross_entropy")
+    names = {"nc": nanocnn, "model": model, "d": nanocnn.data.open("scans", size=128)}
+    feeding = sized(feeding, feeding.replace("128", "16"))
+    exec(compile(feeding, "README.md", "exec"), names)
+    assert names["logits"].shape == (1, 2)
+    np.testing.assert_array_equal(names["logits"], model.predict(tmp_path / "new.dcm"))
+    assert model.preparation == names["recipe"]
+    assert model.preparation.is_fitted
 
 
 def test_the_checker_says_what_is_printed():

@@ -107,7 +107,7 @@ def convert_image(
         pixels = pixels[:, :, None]
     full = FULL_RANGE.get(pixels.dtype.name, 1)
     if size is not None and pixels.shape[:2] != size:
-        pixels = _resize(pixels, size)
+        pixels = resize_pixels(pixels, size)
     image = np.array(pixels, dtype=np.float32)
     if full != 1:
         image /= np.float32(full)
@@ -233,7 +233,8 @@ def upright(image: Image.Image) -> Image.Image:
     return ImageOps.exif_transpose(image)
 
 
-def _resize(pixels: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float32]:
+def resize_pixels(pixels: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Return (H, W, C) pixels resized in float32: bilinear, with antialiasing."""
     height, width = size
     out = np.empty((height, width, pixels.shape[2]), np.float32)
     for c in range(pixels.shape[2]):

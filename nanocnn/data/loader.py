@@ -117,11 +117,13 @@ class DataLoader:
         if on_error not in ("raise", "skip"):
             raise DataError(f"on_error={on_error!r} is unknown; give 'raise' or 'skip'")
         if augment is not None and not isinstance(augment, Augment):
-            raise DataError(f"augment={augment!r:.80} is no policy; give nanocnn.data.Augment(...)")
+            raise DataError(
+                f"augment is of the type {type(augment).__name__}; give nanocnn.data.Augment(...)"
+            )
         if preparation is not None and not isinstance(preparation, Preparation):
             raise DataError(
-                f"preparation={preparation!r:.80} is none; give nanocnn.data.Preparation(...), a "
-                "transform as Preparation(transforms=...)"
+                f"preparation is of the type {type(preparation).__name__}; give "
+                "nanocnn.data.Preparation(...), and a transform as Preparation(transforms=...)"
             )
         self.dataset, self.augment, self.on_error = dataset, augment, on_error
         self._given, self._epoch = preparation, 0
@@ -141,7 +143,7 @@ class DataLoader:
             return how, FromDataset(how.reopen(dataset), how.steps_before_augmenting)
         if not isinstance(dataset, tuple | list) or len(dataset) != 2:
             raise DataError(
-                f"{dataset!r:.60} cannot be loaded; needed is an ImageDataset, as "
+                f"a {type(dataset).__name__} cannot be loaded; needed is an ImageDataset, as "
                 "nanocnn.data.open(path) returns, or a pair (x, y)"
             )
         if how is not None:

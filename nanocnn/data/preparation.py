@@ -67,7 +67,7 @@ class Preparation:
         check_axis(self.axis)
         if not isinstance(self.transforms, Transform | None):
             raise DataError(
-                f"transforms={self.transforms!r:.80} is no transform; give one of "
+                f"transforms is of the type {type(self.transforms).__name__}; give one of "
                 "nanocnn.data.transforms, several in transforms.Compose([...])"
             )
 
@@ -117,10 +117,11 @@ class Preparation:
 
     def check_fitted(self) -> None:
         """Raise DataError if statistics are missing."""
-        if not self.is_fitted:
+        waiting = [type(step).__name__ for step in self.steps if not step.is_fitted]
+        if waiting:
             raise DataError(
-                f"{self.transforms!r:.120} knows no statistics yet; fit it on the training part "
-                "first: preparation = preparation.fit(train)"
+                f"{' and '.join(waiting)} of the preparation has no statistics yet; fit it on the "
+                "training part first: preparation = preparation.fit(train)"
             )
 
     def open(

@@ -127,7 +127,7 @@ class Model(Layer):
         y : (N,), (N, 1) or one-hot (N, K) labels, or what the loss takes
             None if x is a data set or a loader.
         epochs, batch_size : int
-            A loader has its own batch size, order and shuffling.
+            A loader has its own batch size (which then is that of validation, too) and order.
         validation_data : (x, y) or data set, optional
             Measured after each epoch, never learnt from. A data set is prepared as that for
             training is; beside a loader its images are decoded in each epoch, and not held.

@@ -120,11 +120,12 @@ def open_validation(
     if data is None:
         return None
     preparation = training.preparation or model.preparation
+    if isinstance(training, Streamed):
+        batch_size = training.loader.batch_size
     if is_dataset(data):
         if isinstance(training, Held):
             return _hold(model, data, None, objective, preparation, batch_size)
-        size = training.loader.batch_size
-        return _stream(model, _in_order(data, size, preparation), None, objective)
+        return _stream(model, _in_order(data, batch_size, preparation), None, objective)
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise ValueError("validation_data must be a pair (x, y) or a data set")
     return _hold(model, data[0], data[1], objective, preparation, batch_size)

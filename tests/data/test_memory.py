@@ -1,4 +1,4 @@
-"""Thousands of images are opened and read in the memory of a few."""
+"""Thousands of images are opened, read and trained on in the memory of a few."""
 
 from __future__ import annotations
 
@@ -27,10 +27,25 @@ for image, label in dataset:
 status = open("/proc/self/status").read()
 print(len(dataset), total, int(status.split("VmHWM:")[1].split()[0]) / 1024)
 """
+TRAIN = """
+import sys
+import nanocnn as nc
+
+dataset = nc.data.open(sys.argv[1])
+model = nc.Sequential(
+    [nc.Conv2D(2, 4, stride=4, activation="relu"), nc.GlobalAveragePool2D()],
+    input_shape=(512, 512, 1),
+)
+model.compile("sgd", "softmax_cross_entropy")
+loader = nc.data.DataLoader(dataset, 8, augment=nc.data.Augment(flip="both"))
+history = model.fit(loader, validation_data=dataset[:100], verbose=False).history
+status = open("/proc/self/status").read()
+print(len(dataset), history["loss"][0], int(status.split("VmHWM:")[1].split()[0]) / 1024)
+"""
 
 
-def peak_mb(folder: Path, n: int, *, dicom: bool = False) -> float:
-    """Make n images of 512x512 (links to a few), read them all in a process of its own."""
+def peak_mb(folder: Path, n: int, *, dicom: bool = False, code: str = READ_ALL) -> float:
+    """Make n images of 512x512 (links to a few), use them all in a process of its own."""
     rng = np.random.default_rng(0)
     distinct = []
     for k in range(8):
@@ -47,7 +62,7 @@ def peak_mb(folder: Path, n: int, *, dicom: bool = False) -> float:
         path = distinct[i % 8]
         os.link(path, folder / "images" / "ab"[i % 2] / f"{i:05d}{path.suffix}")
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", READ_ALL, str(folder / "images")],
+        [sys.executable, "-W", "error", "-c", code, str(folder / "images")],
         capture_output=True,
         text=True,
         check=True,
@@ -69,6 +84,23 @@ def test_images_are_not_kept(dicom: bool, tmp_path: Path) -> None:
     few.mkdir()
     many.mkdir()
     assert peak_mb(many, 400, dicom=dicom) - peak_mb(few, 8, dicom=dicom) < 30
+
+
+@needs_proc
+def test_two_thousand_images_are_trained_on_in_the_memory_of_a_few(tmp_path: Path) -> None:
+    """Kept, they would take 2.1 GB; at most seven batches of 8 MB exist at a time."""
+    few, many = (tmp_path / name for name in ("few", "many"))
+    few.mkdir()
+    many.mkdir()
+    least = peak_mb(few, 120, code=TRAIN)
+    assert peak_mb(many, 2000, code=TRAIN) - least < 60
+
+
+@pytest.mark.slow
+@needs_proc
+def test_twenty_thousand_images_are_trained_on_in_less_than_one_gigabyte(tmp_path: Path) -> None:
+    """Kept, they would take 21 GB."""
+    assert peak_mb(tmp_path, 20_000, code=TRAIN) < 1000
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from tests.models import make_format1
 from tests.models.examples import half_square, small
 
 GOOD = make_format1.PATH.read_bytes()
+HOW = {"size": [6, 8], "channels": None, "window": None, "axis": None, "transforms": None}
 HEADER = 8 + int.from_bytes(GOOD[:8], "little")
 
 
@@ -111,6 +112,27 @@ def test_foreign_safetensors(tmp_path: Path) -> None:
 )
 def test_metadata_that_is_none_of_ours(text: str, tmp_path: Path) -> None:
     assert "holds no nanocnn model" in refused(written(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    "how",
+    [5, "x", [], {}, {"size": [0, 1]}, {**HOW, "size": [0, 1]}, {**HOW, "channels": "many"},
+     {**HOW, "transforms": {"name": "eval"}}, {**HOW, "transforms": {"name": "Compose"}},
+     {**HOW, "transforms": {"name": "ZScore", "mean": "x" * 10_000}}],
+)  # fmt: skip
+def test_preparations_that_are_none(how: Any, tmp_path: Path) -> None:
+    about, _ = contents()
+    line = refused(written(tmp_path, json.dumps({**about, "preparation": how})))
+    assert line.startswith(": the preparation of its images cannot be restored: ")
+
+
+def test_without_a_preparation(tmp_path: Path) -> None:
+    about, _ = contents()
+    assert "preparation" not in about, "this file is of an earlier version"
+    for more in ({}, {"preparation": None}):
+        assert nc.load(written(tmp_path, json.dumps({**about, **more}))).preparation is None
+    whole = nc.load(written(tmp_path, json.dumps({**about, "preparation": HOW})))
+    assert whole.preparation == nc.data.Preparation(size=(6, 8))
 
 
 @pytest.mark.parametrize("version", [2, 0, "1", None, [1], {"a": 1}, 1.5])

@@ -64,13 +64,13 @@ def figure(policy: Augment, image: Images, mask: NDArray[Any] | None) -> Any:
         left.suptitle("one at a time: the largest strengths, and none", fontsize=10)
         for row, axes in zip(rows, left.subplots(height, 3, squeeze=False), strict=True):
             for panel, ax in zip(row, axes, strict=True):
-                _show(ax, panel.title, *_changed(panel, policy, images, masks))
+                show(ax, panel.title, *_changed(panel, policy, images, masks))
     else:
         right = fig.subfigures(1, 1)
     right.suptitle("all together, as in training", fontsize=10)
     for epoch, ax in enumerate(right.subplots(height, SAMPLES, squeeze=False).ravel()):
         samples = apply(policy, images, masks, draw(policy.seed, epoch, [0]))
-        _show(ax, f"epoch {epoch}", *samples)
+        show(ax, f"epoch {epoch}", *samples)
     return fig
 
 
@@ -142,7 +142,7 @@ def _as_batch(image: Images, mask: NDArray[Any] | None) -> tuple[Images, NDArray
     return images, masks
 
 
-def _show(ax: Any, title: str, images: Images, masks: NDArray[Any] | None) -> None:
+def show(ax: Any, title: str, images: Images, masks: NDArray[Any] | None) -> None:
     """Draw one image with its mask's outline, one line for each class."""
     image = images[0, :, :, 0] if images.shape[3] == 1 else images[0]
     small = max(image.shape[:2]) < 100

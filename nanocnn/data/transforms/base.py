@@ -100,6 +100,24 @@ class Transform(ABC):
             return changed
         return changed, _each(self.apply_mask, masks) if batch else _new(self.apply_mask, masks)
 
+    def gallery(self, image: Images, mask: Masks | None = None) -> Any:
+        """Draw an image before and after; of a `Compose`, after each step. Histograms beneath.
+
+        Parameters
+        ----------
+        image : (H, W) or (H, W, C) float32 array       C = 1 or 3
+        mask : (H, W) array of integers or bool, or None      its outline is drawn on the image
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Values outside [0, 1] are brought to it for showing. Save it by
+            ``savefig("preparation.png")``.
+        """
+        from .gallery import figure  # here: it loads matplotlib
+
+        return figure(self, image, mask)
+
     def to_config(self) -> dict[str, Any]:
         """Return the class's name and the fields, as JSON can hold them: see `from_config`."""
         settings = {f.name: _plain(getattr(self, f.name)) for f in fields(self)}

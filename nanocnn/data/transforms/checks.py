@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from ..errors import DataError
 from ..images import check_range
 
 MOST_CHANNELS = 16  # more are rows or columns, of images without an axis for channels
+LARGEST = float(np.finfo(np.float32).max)
+LONGEST = 32768  # pixels of a side; more is a mistake, or a damaged model file
 
 
 def check_images(images: Any) -> None:
@@ -60,3 +63,39 @@ def check_unit_range(transform: str, image: NDArray[np.float32]) -> None:
     """Raise unless all pixels are in [0, 1]."""
     if image.min() < 0 or image.max() > 1:
         check_range(image, f"{transform}: an image")
+
+
+def check_pair(name: str, value: Any, example: str, *, least: int) -> tuple[int, int]:
+    """Return a whole number as a pair of itself, and a pair of them as a tuple."""
+    try:
+        first, second = value if isinstance(value, tuple | list) else (value, value)
+        pair = operator.index(first), operator.index(second)
+    except (TypeError, ValueError):
+        pair = (-1, -1)
+    if isinstance(value, bool) or not all(least <= number <= LONGEST for number in pair):
+        raise DataError(
+            f"{name} must be a whole number from {least} to {LONGEST}, or two, got {value!r:.60}: "
+            f"use {example}"
+        )
+    return pair
+
+
+def check_finite(name: str, value: Any, example: str) -> float:
+    """Return a number as a float."""
+    is_number = isinstance(value, (int, float, np.integer, np.floating))
+    if not is_number or isinstance(value, bool) or not abs(value) <= LARGEST:
+        raise DataError(f"{name} must be a finite number, got {value!r:.60}: use {example}")
+    return float(value)
+
+
+def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    """Raise unless `value` is one of the choices."""
+    if not isinstance(value, str) or value not in choices:
+        known = ", ".join(map(repr, choices))
+        raise DataError(f"{name} must be one of {known}, got {value!r:.60}")
+
+
+def check_bool(name: str, value: Any) -> None:
+    """Raise unless `value` is True or False."""
+    if not isinstance(value, bool):
+        raise DataError(f"{name} must be True or False, got {value!r:.60}")
