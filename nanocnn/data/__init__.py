@@ -10,6 +10,7 @@ from .augmentation import Augment, mixup
 from .dataset import ImageDataset
 from .errors import DataError
 from .images import read_image
+from .leaks import LeakWarning, check_leaks
 from .loader import DataLoader
 from .medmnist_files import medmnist
 from .preparation import Preparation
@@ -22,7 +23,9 @@ __all__ = [
     "DataError",
     "DataLoader",
     "ImageDataset",
+    "LeakWarning",
     "Preparation",
+    "check_leaks",
     "kfold",
     "medmnist",
     "mixup",

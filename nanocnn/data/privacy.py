@@ -14,7 +14,7 @@ import secrets
 from .errors import DataError
 
 TEMPORARY = "temporary-"  # how pseudonyms begin that hold in this process only
-_PERMANENT = "patient-"
+PERMANENT = "patient-"
 _DIGITS = 32  # 128 bits: no two patients meet by chance, and a table stays readable
 _SHORTEST_KEY = 16
 _process_key = secrets.token_bytes(32)
@@ -46,7 +46,7 @@ def pseudonym(patient_id: str, key: bytes | str | None) -> str:
     """
     secret = check_key(key)
     digest = hmac.new(secret or _process_key, patient_id.strip().encode(), hashlib.sha256)
-    return (_PERMANENT if secret else TEMPORARY) + digest.hexdigest()[:_DIGITS]
+    return (PERMANENT if secret else TEMPORARY) + digest.hexdigest()[:_DIGITS]
 
 
 def check_key(key: bytes | str | None) -> bytes | None:

@@ -119,6 +119,10 @@ def fit(
     for given in (feed, validation):
         if isinstance(given, Held):
             check_pixels(given.images, model.input_shape, model.dtype)
+    if validation is not None:
+        from ..data.leaks import warn_of_leaks  # here: `import nanocnn` does not load `nanocnn.data`
+
+        warn_of_leaks(x, validation_data)
     model.preparation = feed.preparation or model.preparation
     plain = model.objective()  # validation is measured without class weights and smoothing
     for each in (objective, plain):

@@ -84,6 +84,7 @@ class AuditReport:
     exact : Copies          each image that came before, with the first of its kind
     near : Copies           other pairs that look alike, but not those within one group and part
     n_near_within_groups : int      those
+    n_not_compared : int            images with too few details to look for near duplicates
     is_complete : bool      False: the list of near duplicates ends at its greatest length
     shortcuts : list of Shortcut    how well single numbers tell the label
     """
@@ -94,6 +95,7 @@ class AuditReport:
     exact: Copies
     near: Copies
     n_near_within_groups: int
+    n_not_compared: int
     is_complete: bool
     shortcuts: list[Shortcut]
 
@@ -162,6 +164,7 @@ class AuditReport:
             "exact_duplicates": self.exact.to_json(),
             "near_duplicates": self.near.to_json(),
             "near_duplicates_within_groups": self.n_near_within_groups,
+            "not_compared": self.n_not_compared,
             "near_duplicates_complete": self.is_complete,
             "shortcuts": [shortcut._asdict() for shortcut in self.shortcuts],
             "problems": self.problems,

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError
 from .collect import Facts, collect
-from .duplicates import exact_copies, near_copies
+from .duplicates import exact_copies, has_details, near_copies
 from .report import AuditReport, Copies
 from .shortcuts import find_shortcuts
 
@@ -62,12 +62,15 @@ def audit(
     varied = np.flatnonzero(~facts.constant)  # a black slice is no copy of another one
     exact = exact_copies([facts.digests[k] for k in varied])
     once = np.delete(varied, exact.j)
+    compared = once[has_details(facts.thumbnails[once])]
     exact = exact._replace(i=varied[exact.i], j=varied[exact.j])
-    with tqdm(total=len(once), desc="comparing images", disable=not verbose) as bar:
+    with tqdm(total=len(compared), desc="comparing images", disable=not verbose) as bar:
         near, n_expected, complete = near_copies(
-            facts.thumbnails[once], lambda i, j: expected(once[i], once[j]), bar.update
+            facts.thumbnails[compared],
+            lambda i, j: expected(compared[i], compared[j]),
+            bar.update,
         )
-    near = near._replace(i=facts.index[once[near.i]], j=facts.index[once[near.j]])
+    near = near._replace(i=facts.index[compared[near.i]], j=facts.index[compared[near.j]])
     exact = exact._replace(i=facts.index[exact.i], j=facts.index[exact.j])
     shortcuts = [] if dataset.has_masks else find_shortcuts(_features(facts), labels, groups)
     return AuditReport(
@@ -77,6 +80,7 @@ def audit(
         exact=Copies(dataset, part_of, exact),
         near=Copies(dataset, part_of, near),
         n_near_within_groups=n_expected,
+        n_not_compared=len(once) - len(compared),
         is_complete=complete,
         shortcuts=shortcuts,
     )

@@ -41,6 +41,8 @@ def as_text(report: AuditReport) -> str:
             text += f", {int(copies.across_parts.sum())} across parts"
         if copies is report.near and dataset.groups is not None:
             text += f" (besides {report.n_near_within_groups} within one group, as slices are)"
+        if copies is report.near and report.n_not_compared:
+            text += f"; {count(report.n_not_compared, 'image')} with few details not compared"
         lines.append(text)
     for shortcut in report.shortcuts:
         lines.append(
