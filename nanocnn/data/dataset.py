@@ -192,11 +192,8 @@ class ImageDataset:
                 f"indices of shape {chosen.shape} and type {chosen.dtype} given for {len(self)} "
                 f"images; give a list of integers or ({len(self)},) bool"
             )
-        if (
-            chosen.dtype != bool
-            and chosen.size
-            and not (-len(self) <= chosen.min() and chosen.max() < len(self))
-        ):
+        numbers = chosen if chosen.dtype != bool else chosen[:0]
+        if numbers.size and not (-len(self) <= numbers.min() and numbers.max() < len(self)):
             raise DataError(
                 f"indices go from {chosen.min()} to {chosen.max()}; the data set has {len(self)} "
                 f"images: give indices below {len(self)}"

@@ -138,7 +138,8 @@ def _images_of(data: Any) -> Rows | list[Reader]:
         images = np.empty(0)
     if images.ndim < 2 or images.dtype.kind not in "fiub":
         raise DataError(
-            f"{data!r:.60} cannot be compared; give a data set, a DataLoader, or (N, ...) images"
+            f"a {type(data).__name__} cannot be compared; give a data set, a DataLoader, or "
+            "(N, ...) images"
         )
     return Rows(images, np.arange(len(images)))
 

@@ -61,10 +61,18 @@ class Preparation:
     transforms: Transform | None = None
 
     def __post_init__(self) -> None:
-        check_size(self.size)
+        numbers = check_window(self.window)
+        window = self.window if isinstance(self.window, str) else numbers
         check_channels(self.channels)
-        check_window(self.window)
-        check_axis(self.axis)
+        channels, axis = (
+            None if number is None else int(number)
+            for number in (self.channels, check_axis(self.axis))
+        )
+        # In plain types, such as JSON gives back.
+        final = {"size": check_size(self.size), "channels": channels, "window": window,
+                 "axis": axis}  # fmt: skip
+        for name, value in final.items():
+            object.__setattr__(self, name, value)
         if not isinstance(self.transforms, Transform | None):
             raise DataError(
                 f"transforms is of the type {type(self.transforms).__name__}; give one of "

@@ -150,7 +150,8 @@ class Model(Layer):
         Raises
         ------
         ValueError, TypeError
-            If images, labels or arguments do not fit; nothing has been changed then.
+            If images, labels or arguments do not fit; nothing has been changed then. What a loader
+            finds later on ends training in its midst, and the steps that were done stay done.
         nanocnn.training.Diverged
             If the loss or a gradient is NaN or infinite; the message tells the batch, and the
             parameters are as they were before it.

@@ -120,7 +120,9 @@ def fit(
         if isinstance(given, Held):
             check_pixels(given.images, model.input_shape, model.dtype)
     if validation is not None:
-        from ..data.leaks import warn_of_leaks  # here: `import nanocnn` does not load `nanocnn.data`
+        from ..data.leaks import (
+            warn_of_leaks,
+        )  # here: `import nanocnn` does not load `nanocnn.data`
 
         warn_of_leaks(x, validation_data)
     model.preparation = feed.preparation or model.preparation

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from nanocnn.data import DataLoader, ImageDataset
-from nanocnn.data.transforms import Transform
+import nanocnn as nc
+from nanocnn.data import DataLoader, ImageDataset, Preparation
+from nanocnn.data.transforms import Compose, Transform
 from nanocnn.data.transforms.images import each_image
+from tests.models.examples import pictures
 
 Batch = tuple[NDArray[Any], NDArray[Any]]
 
@@ -87,6 +89,21 @@ def with_masks(n: int = 10, seed: int = 0) -> ImageDataset:
         mask[i : i + 4, j : j + 5] = 1
     images = 0.6 * masks[..., None] + 0.3 * rng.random((n, 12, 14, 1))
     return ImageDataset(images.astype(np.float32), np.zeros(n, np.int64), masks=masks)
+
+
+def files(root: Path, n: int = 12) -> ImageDataset:
+    """Write the pictures as PNG files in two class folders, and open them."""
+    for i, (image, label) in enumerate(zip(*pictures(n), strict=True)):
+        folder = root / "ab"[label]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((255 * image).astype(np.uint8)).save(folder / f"{i:02d}.png")
+    return nc.data.open(root)
+
+
+def recipe(dataset: Any) -> Preparation:
+    """Return a fitted preparation with a step on each side of augmentation."""
+    how = Preparation(size=(14, 12), channels=3, transforms=Compose([Power(), Center()]))
+    return how.fit(dataset)
 
 
 def epoch(loader: DataLoader, k: int = 0) -> list[Batch]:

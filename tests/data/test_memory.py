@@ -29,8 +29,10 @@ print(len(dataset), total, int(status.split("VmHWM:")[1].split()[0]) / 1024)
 """
 TRAIN = """
 import sys
+import warnings
 import nanocnn as nc
 
+warnings.simplefilter("ignore", nc.data.LeakWarning)  # all images are links to eight files
 dataset = nc.data.open(sys.argv[1])
 model = nc.Sequential(
     [nc.Conv2D(2, 4, stride=4, activation="relu"), nc.GlobalAveragePool2D()],

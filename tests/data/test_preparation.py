@@ -92,6 +92,18 @@ def test_bad_arguments(options: dict[str, Any], message: str) -> None:
         Preparation(**options)
 
 
+def test_the_same_in_other_words() -> None:
+    plain = Preparation(size=(8, 8), channels=1, window=(40.0, 80.0), axis=2)
+    words: dict[str, Any] = {
+        "size": [np.int64(8), 8], "channels": np.int64(1), "window": [np.float32(40), 80],
+        "axis": "axial",
+    }  # fmt: skip
+    for how in (Preparation(**words), Preparation(**{**words, "size": 8, "axis": np.int64(2)})):
+        assert how == plain
+        assert json.loads(json.dumps(how.to_config())) == json.loads(json.dumps(plain.to_config()))
+    assert Preparation(window="lung").window == "lung"
+
+
 def test_steps_on_both_sides_of_augmentation() -> None:
     for steps, n in (
         ([], 0),

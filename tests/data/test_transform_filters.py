@@ -123,7 +123,7 @@ def test_tv_minimizes_what_it_says() -> None:
     rng = np.random.default_rng(0)
     x = np.kron([[0.2, 0.8], [0.6, 0.3]], np.ones((16, 16))) + 0.1 * rng.standard_normal((32, 32))
     x = np.clip(x, 0, 1).astype(np.float32)
-    weights = (0.02, 0.05, 0.1, 0.2, 0.4)
+    weights = (0.02, 0.05, 0.1, 0.2)
     found = {w: Denoise(method="tv", strength=w)(x[..., None])[..., 0] for w in weights}
     for w in weights:
         here = objective(found[w], x, w)
@@ -183,7 +183,8 @@ def test_strength_0_changes_no_bit_and_no_value_leaves_the_range(
     method: str, h: int, w: int
 ) -> None:
     x = images(2, h, w) - 0.5
-    np.testing.assert_array_equal(Denoise(method=method, strength=0)(x), x)
+    for strength in (0, 0.0 if method == "median" else 1e-310):
+        np.testing.assert_array_equal(Denoise(method=method, strength=strength)(x), x)
     y = Denoise(method=method, strength=1)(x)
     for one, other in zip(y, x, strict=True):
         assert other.min() <= one.min() <= one.max() <= other.max()

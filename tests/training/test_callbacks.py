@@ -13,6 +13,7 @@ import nanocnn as nc
 from tests.models.examples import pictures, small
 
 X, Y = pictures(7)
+XV, YV = pictures(5, seed=1)
 
 
 def compiled() -> nc.Sequential:
@@ -45,7 +46,7 @@ class Recorder(nc.Callback):
 
 def test_order_of_calls() -> None:
     recorder, model = Recorder(), compiled()
-    model.fit(X, Y, epochs=2, batch_size=4, validation_data=(X, Y), callbacks=[recorder],
+    model.fit(X, Y, epochs=2, batch_size=4, validation_data=(XV, YV), callbacks=[recorder],
               verbose=False)  # fmt: skip
     names = ["accuracy", "loss"]
     expected: list[Any] = ["train begin"]
@@ -114,7 +115,7 @@ def test_logs_are_means_over_the_images_so_far() -> None:
 
 
 def test_history_and_its_table(tmp_path: Path) -> None:
-    history = compiled().fit(X, Y, epochs=3, validation_data=(X, Y), verbose=False)
+    history = compiled().fit(X, Y, epochs=3, validation_data=(XV, YV), verbose=False)
     assert list(history.history) == ["loss", "accuracy", "val_loss", "val_accuracy"]
     assert all(len(values) == 3 for values in history.history.values())
     assert all(type(v) is float for values in history.history.values() for v in values)

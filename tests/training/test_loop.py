@@ -118,7 +118,7 @@ def test_running_statistics_are_updated_in_training_only() -> None:
     model = nc.Sequential([Scale(), nc.Flatten(), nc.Dense(2, activation="softmax")])
     model.compile("sgd", "categorical_crossentropy")
     x, y = pictures()
-    model.fit(x, y, epochs=3, batch_size=5, validation_data=(x, y), verbose=False)
+    model.fit(x, y, epochs=3, batch_size=5, validation_data=pictures(6, seed=1), verbose=False)
     model.evaluate(x, y)
     model.predict(x)
     assert model.state["scale_1.seen"] == 36
@@ -224,7 +224,7 @@ def test_interrupting_leaves_the_model_usable() -> None:
 
 def test_progress_shows_loss_accuracy_and_time_left(capsys: pytest.CaptureFixture[str]) -> None:
     model, (x, y) = compiled(), pictures()
-    model.fit(x, y, epochs=2, batch_size=3, validation_data=(x, y))
+    model.fit(x, y, epochs=2, batch_size=3, validation_data=pictures(6, seed=1))
     text = capsys.readouterr().err
     assert "epoch 1/2" in text
     assert "epoch 2/2: 100%" in text
@@ -239,10 +239,13 @@ def test_progress_shows_loss_accuracy_and_time_left(capsys: pytest.CaptureFixtur
 
 def test_training_keeps_the_images_as_they_were() -> None:
     model, (x, y) = compiled(), pictures()
-    before = x.copy(), y.copy()
-    x.flags.writeable = y.flags.writeable = False
-    model.fit(x, y, epochs=2, batch_size=5, validation_data=(x, y), verbose=False)
-    assert same((x, y), before)
+    xv, yv = pictures(6, seed=1)
+    given = (x, y, xv, yv)
+    before = tuple(array.copy() for array in given)
+    for array in given:
+        array.flags.writeable = False
+    model.fit(x, y, epochs=2, batch_size=5, validation_data=(xv, yv), verbose=False)
+    assert same(given, before)
 
 
 def test_fitting_twice_goes_on() -> None:

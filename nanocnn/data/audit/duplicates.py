@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .fingerprint import perceptual_hash
+from .fingerprint import SIDE, perceptual_hash
 
 MAX_DISTANCE = 10  # of 64 bits
 MIN_CORRELATION = 0.99
@@ -126,7 +126,7 @@ def _least_correlation(unit: NDArray[np.float32]) -> float:
 
 def _unit_vectors(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return (N, 1024) vectors of mean 0 and length 1, whose products are the correlations."""
-    flat = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
+    flat = thumbnails.reshape(len(thumbnails), SIDE * SIDE).astype(np.float32)
     flat -= flat.mean(axis=1, keepdims=True)
     flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), np.float32(1e-9))
     return flat

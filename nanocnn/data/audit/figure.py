@@ -1,4 +1,4 @@
-"""An audit as one picture: class counts, sizes or intensities, and what is in the data set twice."""
+"""An audit as one picture: class counts, sizes or intensities, and what is there twice."""
 
 from __future__ import annotations
 

@@ -47,7 +47,8 @@ def as_text(report: AuditReport) -> str:
     for shortcut in report.shortcuts:
         lines.append(
             f"class from {shortcut.feature} alone: balanced accuracy "
-            f"{shortcut.balanced_accuracy:.3f}, guessing {shortcut.chance:.3f}, p <= {shortcut.p:.1g}"
+            f"{shortcut.balanced_accuracy:.3f}, guessing {shortcut.chance:.3f}, "
+            f"p <= {shortcut.p:.1g}"
         )
     return "\n".join([*lines, "", *_problems(report)])
 
