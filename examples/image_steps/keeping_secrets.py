@@ -43,7 +43,7 @@ def find_key(file: Path, *never_in: Path) -> str:
     for folder in never_in:
         if file.resolve().is_relative_to(folder.resolve()):
             raise nc.data.DataError(
-                f"the key file lies in {folder.name!r} and would be passed on with it; give "
+                f"the key file lies in {folder.resolve().name!r} and would be passed on with it; give "
                 f"--key-file elsewhere, or the key in the variable {VARIABLE}"
             )
     if not file.exists():
