@@ -96,9 +96,8 @@ def run(args: argparse.Namespace) -> None:
     # 3. Audit, and act on it: no file leaves without a reason that is written down.
     report = dataset.audit(verbose=not args.quiet)
     report.figure(out / "audit.png")
-    say(
-        f"3 audit     {len(report.problems)} kinds of problems; audit.png, audit.json\n\n{report}\n"
-    )
+    say(f"3 audit     {len(report.problems)} kinds of problems; audit.png, audit.json")
+    say(f"\n{report}\n")
     (out / "audit.json").write_text(json.dumps(report.to_json(), indent=2) + "\n", "utf-8")
     dataset, removed, patients = clean(dataset, report)
     for name, reason in removed.items():
@@ -144,14 +143,12 @@ def run(args: argparse.Namespace) -> None:
         train, args.batch_size, seed=args.seed, preparation=recipe, augment=augment, balanced=True
     )
     x, y = loader.peek()
-    drawing.batch(
-        x, y, dataset.classes, out / "batch.png", "The first batch, as the network gets it"
-    )
+    title = "The first batch, as the network gets it"
+    drawing.batch(x, y, dataset.classes, out / "batch.png", title)
     started = time.perf_counter()
-    counts = sum(
-        np.bincount(labels, minlength=len(dataset.classes)) for _, labels in loader.epoch(0)
-    )
-    found["images_per_second"] = sum(counts) / (time.perf_counter() - started)
+    drawn = np.concatenate([labels for _, labels in loader.epoch(0)])
+    found["images_per_second"] = len(drawn) / (time.perf_counter() - started)
+    counts = np.bincount(drawn, minlength=len(dataset.classes))
     found["drawn_of_each_class"] = dict(zip(dataset.classes, counts.tolist(), strict=True))
     say(f"7 feed      {found['images_per_second']:.0f} images a second from the files, "
         f"{found['drawn_of_each_class']} an epoch; batch.png")  # fmt: skip
@@ -192,8 +189,8 @@ def run(args: argparse.Namespace) -> None:
             f"what identifies a patient was written to {out}: {', '.join(leaks)}; rename the files "
             "or folders that are named so, and delete these results"
         )
-    say(f"10 secrets  {len(values)} names, ids, dates and others are in the headers; none of them is "
-        "in the model, the reports, the pictures' names or texts")  # fmt: skip
+    say(f"10 secrets  {len(values)} names, ids, dates and others are in the headers; none of them "
+        "is in the model, the reports, the pictures' names or texts")  # fmt: skip
     (out / "report.txt").write_text("\n".join(say.lines) + "\n", "utf-8")
     (out / "metrics.json").write_text(json.dumps(found, indent=2) + "\n", "utf-8")
     print(f"\npictures, model, reports and metrics.json are in {out}")
@@ -222,15 +219,15 @@ def main() -> int:
     )
     parser.add_argument("--data", metavar="PATH", help="folder or table; default: phantoms")
     parser.add_argument("--window", default="lung",
-                        help="lung, brain, bone, 'soft tissue', two numbers as in --window=-600,1500 "
-                             "(centre and width), or file: each file's own")  # fmt: skip
+                        help="lung, brain, bone, 'soft tissue', centre and width as in "
+                             "--window=-600,1500, or file: each file's own")  # fmt: skip
     parser.add_argument("--size", type=int, default=128, help="pixels a side that are trained on")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--patients", type=int, default=120, help="synthetic ones")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--key-file", default="~/.nanocnn/patients.key",
-                        help=f"used where the variable {keeping_secrets.VARIABLE} is not set")  # fmt: skip
+    parser.add_argument("--key-file", metavar="FILE", default="~/.nanocnn/patients.key",
+                        help="used where the variable NANOCNN_KEY is not set")  # fmt: skip
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
     parser.add_argument("--out", metavar="DIR", default="out/prepare_images")
     args = parser.parse_args()

@@ -20,13 +20,13 @@ class Cleaned(NamedTuple):
 
 
 def clean(dataset: nc.data.ImageDataset, report: Any) -> Cleaned:
-    """Remove broken files and copies.
+    """Remove broken files and copies; raise DataError if nothing is left.
 
     - A file that cannot be read goes. (Ask for it again: its patient may be a rare case.)
-    - Of equal images one stays; if their labels contradict each other, nobody knows which is right,
-      and both go.
-    - Of images that are nearly equal under different patients, so many go that no such pair is left.
-      The patients may be one person with two ids, so they stay in one part.
+    - Of equal images one stays; if their labels contradict each other, nobody knows which is
+      right, and both go.
+    - Of images that are nearly equal under different patients, so many go that no such pair is
+      left. The patients may be one person with two ids, so they stay in one part.
     """
     labels, name = dataset.labels, dataset.name
     why = {i: "cannot be read" for i, _ in report.facts.unreadable}
@@ -46,6 +46,11 @@ def clean(dataset: nc.data.ImageDataset, report: Any) -> Cleaned:
         why[worst] = f"nearly equal to {name(other)}"
         pairs = [pair for pair in pairs if worst not in pair]
     kept = np.setdiff1d(np.arange(len(dataset)), [*why])
+    if not len(kept):
+        raise nc.data.DataError(
+            f"none of {len(dataset)} images is left: they cannot be read, or contradict each other; "
+            "see the audit"
+        )
     return Cleaned(
         dataset.subset(kept),
         {name(i): reason for i, reason in sorted(why.items())},

@@ -46,6 +46,7 @@ def write_folder(folder: Path, patients: int, size: int, seed: int) -> Export:
     nanocnn.data.DataError
         If pydicom is not installed.
     """
+    check_pydicom()
     shutil.rmtree(folder, ignore_errors=True)  # of an earlier run, perhaps with other faults
     drawn = nc.data.phantoms.lung_ct(2 * patients, seed, size)
     rows = []
@@ -59,6 +60,16 @@ def write_folder(folder: Path, patients: int, size: int, seed: int) -> Export:
     with open(folder / "labels.csv", "w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows([("path", "label"), *rows])
     return Export(folder / "labels.csv", patients, len(rows), planted)
+
+
+def check_pydicom() -> None:
+    """Raise DataError if there is no pydicom."""
+    try:
+        import pydicom  # noqa: F401
+    except ImportError:
+        raise nc.data.DataError(
+            'DICOM files need pydicom, which is not installed: pip install "nanocnn[medical]"'
+        ) from None
 
 
 def write_new_scan(path: Path, number: int, size: int, seed: int) -> None:
@@ -94,13 +105,9 @@ def plant_faults(
 
 def write_slice(path: Path, image: NDArray[Any], number: int, *, z_mm: float, seed: int) -> None:
     """Write one CT slice with grey values in [0, 1], and with all that tells who was scanned."""
-    try:
-        from pydicom.dataset import Dataset, FileMetaDataset
-        from pydicom.uid import UID, generate_uid
-    except ImportError:
-        raise nc.data.DataError(
-            'DICOM files need pydicom, which is not installed: pip install "nanocnn[medical]"'
-        ) from None
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import UID, generate_uid
+
     rng = np.random.default_rng([seed, number])  # one person, the same in all slices
     of_patient = [str(seed), str(number)]
     ds = Dataset()

@@ -43,8 +43,8 @@ def find_key(file: Path, *never_in: Path) -> str:
     for folder in never_in:
         if file.resolve().is_relative_to(folder.resolve()):
             raise nc.data.DataError(
-                f"the key file lies in {folder.resolve().name!r} and would be passed on with it; give "
-                f"--key-file elsewhere, or the key in the variable {VARIABLE}"
+                f"the key file lies in {folder.resolve().name!r} and would be passed on with it; "
+                f"give --key-file elsewhere, or the key in the variable {VARIABLE}"
             )
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
