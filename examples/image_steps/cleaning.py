@@ -48,8 +48,8 @@ def clean(dataset: nc.data.ImageDataset, report: Any) -> Cleaned:
     kept = np.setdiff1d(np.arange(len(dataset)), [*why])
     if not len(kept):
         raise nc.data.DataError(
-            f"none of {len(dataset)} images is left: they cannot be read, or contradict each other; "
-            "see the audit"
+            f"none of {len(dataset)} images is left: they cannot be read, or contradict each "
+            "other; see the audit"
         )
     return Cleaned(
         dataset.subset(kept),
