@@ -44,9 +44,11 @@ def write_folder(folder: Path, patients: int, size: int, seed: int) -> Export:
     Raises
     ------
     nanocnn.data.DataError
-        If pydicom is not installed.
+        If pydicom is not installed, or there are too few patients for the faults.
     """
     check_pydicom()
+    if patients < 4:
+        raise nc.data.DataError(f"{patients} patients; needed are 4 or more, 10 to split them well")
     shutil.rmtree(folder, ignore_errors=True)  # of an earlier run, perhaps with other faults
     drawn = nc.data.phantoms.lung_ct(2 * patients, seed, size)
     rows = []

@@ -284,6 +284,10 @@ def test_a_window_that_is_none_gives_one_line(tmp_path, window):
     assert "window" in one_line_error(run(*options, f"--window={window}"))
 
 
+def test_too_few_patients_give_one_line(tmp_path):
+    assert "3 patients" in one_line_error(run("--patients", 3, "--out", tmp_path))
+
+
 @pytest.mark.slow
 def test_without_arguments(tmp_path):
     done = run("--out", tmp_path)
