@@ -123,9 +123,10 @@ def run(args: argparse.Namespace) -> None:
     # CLAHE brings out faint edges, and gives up that a grey value means a density; leave it out
     # where density decides.
     t = nc.data.transforms
-    recipe = nc.data.Preparation(transforms=t.Compose([t.CLAHE(clip=0.01), t.ZScore()])).fit(train)
+    steps = t.Compose([t.CLAHE(clip=0.01), t.ZScore()]).fit(train)
+    recipe = nc.data.Preparation(transforms=steps)
     image = train[int(np.argmin(train.labels))][0]
-    recipe.transforms.gallery(image).savefig(out / "preparation.png")
+    steps.gallery(image).savefig(out / "preparation.png")
     say(f"5 prepare   {', '.join(map(repr, recipe.steps))}; preparation.png")
     found["preparation"] = recipe.to_config()
 
@@ -162,8 +163,9 @@ def run(args: argparse.Namespace) -> None:
     model.save(out / "model.safetensors")
     found |= {"loss": history["loss"], "val_accuracy": history["val_accuracy"][-1]}
     found["test_accuracy"] = model.evaluate(test).accuracy
-    say(f"8 train     {args.epochs} epochs, loss {history['loss'][0]:.3f} to "
-        f"{history['loss'][-1]:.3f}; accuracy on test images {found['test_accuracy']:.2f}")  # fmt: skip
+    loss = f"{history['loss'][0]:.3f} to {history['loss'][-1]:.3f}"
+    say(f"8 train     {args.epochs} epochs, loss {loss}; accuracy on test images "
+        f"{found['test_accuracy']:.2f}")  # fmt: skip
 
     # 9. Predict on a file with what the model file holds: no second recipe.
     if export is None:
@@ -206,11 +208,15 @@ def describe(part: nc.data.ImageDataset) -> dict[str, Any]:
     }
 
 
-def parse_window(text: str) -> str | tuple[float, ...] | None:
+def parse_window(text: str) -> str | tuple[float, float] | None:
     """Return a window's name, its centre and width, or None for that of each file."""
     if text == "file":
         return None
-    return tuple(map(float, text.split(","))) if "," in text else text
+    center, comma, width = text.partition(",")
+    try:
+        return (float(center), float(width)) if comma else text
+    except ValueError:
+        raise nc.data.DataError(f"--window={text} is none; give two numbers or a name") from None
 
 
 def main() -> int:

@@ -28,7 +28,7 @@ def test_the_tour_runs_as_printed(tmp_path, monkeypatch, capsys):
 
 
 def test_reading_images_runs_as_printed(tmp_path, monkeypatch):
-    (_, reading, _) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    reading = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[1]
     monkeypatch.chdir(tmp_path)
     for k, folder in enumerate(("train/a", "train/b", "test/a", "test/b")):
         pixels = np.full((5, 4), -100 * k, np.int16)
@@ -44,7 +44,7 @@ def test_reading_images_runs_as_printed(tmp_path, monkeypatch):
 
 
 def test_preparing_and_feeding_runs_as_printed(tmp_path, monkeypatch):
-    (*_, feeding) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    feeding = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[2]
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     for k, folder in enumerate(("train/a", "train/b", "test/a", "test/b")):
@@ -61,6 +61,31 @@ def test_preparing_and_feeding_runs_as_printed(tmp_path, monkeypatch):
     np.testing.assert_array_equal(names["logits"], model.predict(tmp_path / "new.dcm"))
     assert model.preparation == names["recipe"]
     assert model.preparation.is_fitted
+
+
+def test_splitting_runs_as_printed(tmp_path, monkeypatch, capsys):
+    splitting = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[3]
+    monkeypatch.chdir(tmp_path)
+    labels, groups = np.arange(20) % 2, np.repeat(np.arange(10), 2).astype(str)
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 16, 16), np.uint8)
+
+    def build():
+        model = nanocnn.Sequential([nanocnn.Conv2D(2, 3), nanocnn.GlobalAveragePool2D()])
+        model.compile("sgd", "softmax_cross_entropy")
+        return model
+
+    names = {
+        "nc": nanocnn,
+        "d": nanocnn.data.ImageDataset(pixels, labels, groups=groups),
+        "augment": nanocnn.data.Augment(flip="both"),
+        "build": build,
+    }
+    exec(compile(splitting, "README.md", "exec"), names)
+    assert names["report"].problems == []
+    assert (tmp_path / "audit.png").exists()
+    assert [len(part) for part in names["parts"]] == [16, 4]
+    assert "mean" in capsys.readouterr().out
+    assert (tmp_path / "folds" / "fold_5.safetensors").exists()
 
 
 def test_the_checker_says_what_is_printed():

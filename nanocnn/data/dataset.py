@@ -294,4 +294,4 @@ class ImageDataset:
             height, width = image.shape[:2]
             resized = Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST)
             mask = np.array(resized)
-        return mask
+        return np.asarray(mask, np.uint8)

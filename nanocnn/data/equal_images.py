@@ -25,9 +25,8 @@ class Rows(NamedTuple):
 
     def sample(self, places: NDArray[np.int64]) -> list[bytes]:
         """Return the pixels at some places of each image."""
-        at = np.unravel_index(places, self.images.shape[1:])
-        chosen = self.images[(self.order[:, None], *at)]
-        return [row.tobytes() for row in chosen]
+        index = (self.order[:, None], *np.unravel_index(places, self.images.shape[1:]))
+        return [row.tobytes() for row in self.images[index]]
 
 
 def equal_pixels(first: Rows, second: Rows) -> Iterator[tuple[int, int]]:

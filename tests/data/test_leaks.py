@@ -33,6 +33,8 @@ def test_finds_all_shared_arrays_and_no_others(
 ) -> None:
     rng = np.random.default_rng(seed)
     shape = {"rgb": (9, 11, 3), "grey": (9, 11, 1)}.get(kind, (9, 11))
+    first: Any
+    second: Any
     first, second = (rng.random((n, *shape)) for n in (8, 6))
     if sparse:  # only pixels that the quick look does not see tell the images apart
         for images in (first, second):
@@ -141,8 +143,11 @@ def test_volumes_of_nifti_files_go_by_their_file(tmp_path: Path) -> None:
     for k, name in enumerate(names):
         (tmp_path / name).parent.mkdir(parents=True)
         values = np.random.default_rng(k).integers(0, 99, (5, 6, 4)).astype(np.int16)
-        nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), tmp_path / name)
+        image = nibabel.Nifti1Image(values, np.eye(4))  # type: ignore[no-untyped-call]
+        nibabel.save(image, tmp_path / name)
     one, two = (nc.data.open(tmp_path / name) for name in ("one", "two"))
+    assert one.groups is not None
+    assert two.groups is not None
     assert set(one.groups.tolist()) & set(two.groups.tolist()) == {"a/scan"}
     assert not check_leaks(one, two)
     assert check_leaks(one[:2], one[2:]).groups == ("a/scan",)

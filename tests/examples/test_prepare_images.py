@@ -253,10 +253,6 @@ def empty(folder):
     return folder, "holds 0 images"
 
 
-def absent(folder):
-    return folder, "no such folder"
-
-
 def unlabelled(folder):
     write(folder / "1.dcm", np.zeros((8, 8), np.uint16))
     return folder, "labelled"
@@ -271,14 +267,14 @@ def arrays(folder):
     return folder / "images.npz", "images.npz"
 
 
-@pytest.mark.parametrize("make", [empty, absent, unlabelled, arrays], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("make", [empty, unlabelled, arrays], ids=lambda m: m.__name__)
 def test_data_that_do_not_fit_give_one_line(tmp_path, make):
     path, words = make(tmp_path / "scans")
     line = one_line_error(run("--data", path, "--window", "file", "--out", tmp_path / "out"))
     assert words in line
 
 
-@pytest.mark.parametrize("window", ["liver", "1,2,3", "40,-80"])
+@pytest.mark.parametrize("window", ["liver", "40,", "40,-80"])
 def test_a_window_that_is_none_gives_one_line(tmp_path, window):
     options = ("--data", write_real(tmp_path / "scans"), "--out", tmp_path / "out")
     assert "window" in one_line_error(run(*options, f"--window={window}"))

@@ -77,8 +77,8 @@ def test_every_image_is_tested_once_by_a_model_that_has_not_seen_it() -> None:
         return model
 
     result = cross_validate(
-        remember, (X, Y), 4, epochs=1, groups=GROUPS, callbacks=Spy(), verbose=False
-    )  # type: ignore[arg-type]
+        remember, (X, Y), 4, epochs=1, groups=GROUPS, callbacks=[Spy()], verbose=False
+    )
     assert len(learnt) == 4
     for seen, fold in zip(learnt, result.folds, strict=True):
         assert len(seen) == fold.n_train == 40 - len(fold.test)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Facts(NamedTuple):
     """What was seen of the M images that can be read; arrays of M rows."""
 
-    index: NDArray[np.int64]  # the image's place in the data set
+    place: NDArray[np.int64]  # the image's place in the data set
     shape: NDArray[np.int64]  # (M, 3): height and width in the file, channels
     low: NDArray[np.float64]
     high: NDArray[np.float64]
@@ -30,7 +30,8 @@ class Facts(NamedTuple):
     @property
     def constant(self) -> NDArray[np.bool_]:
         """Whether all pixels of an image are equal."""
-        return self.low == self.high
+        equal: NDArray[np.bool_] = self.low == self.high
+        return equal
 
 
 def collect(dataset: ImageDataset, progress: Any) -> Facts:

@@ -50,7 +50,9 @@ class Pairs(NamedTuple):
 
     def where(self, chosen: NDArray[np.bool_]) -> Pairs:
         """Return some of the pairs."""
-        return Pairs(*(column[chosen] for column in self))
+        return Pairs(
+            self.i[chosen], self.j[chosen], self.distance[chosen], self.correlation[chosen]
+        )
 
 
 def exact_copies(digests: Sequence[bytes]) -> Pairs:
@@ -112,7 +114,8 @@ def near_copies(
 def has_details(thumbnails: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Tell which thumbnails can be compared; (N,) bool."""
     spread = (_unit_vectors(thumbnails) ** 4).sum(axis=1)
-    return np.asarray(spread * MIN_DETAIL <= 1) & (spread > 0)
+    detailed: NDArray[np.bool_] = (spread > 0) & (spread * MIN_DETAIL <= 1)
+    return detailed
 
 
 def _least_correlation(unit: NDArray[np.float32]) -> float:

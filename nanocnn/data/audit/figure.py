@@ -71,7 +71,7 @@ def _draw_counts(ax: Any, report: AuditReport) -> None:
 
 def _classes_shown(report: AuditReport) -> list[tuple[int, str, NDArray[np.bool_]]]:
     """Return number, name and images of the classes that get a colour; all as one if too many."""
-    labels = report.dataset.labels[report.facts.index]
+    labels = report.dataset.labels[report.facts.place]
     classes = report.dataset.classes
     if len(classes) > len(COLOURS):
         return [(0, "all classes", np.ones(len(labels), bool))]
@@ -82,9 +82,9 @@ def _classes_shown(report: AuditReport) -> list[tuple[int, str, NDArray[np.bool_
 def _draw_sizes(ax: Any, report: AuditReport) -> None:
     for k, name, chosen in _classes_shown(report):
         sizes, counts = np.unique(report.facts.shape[chosen, :2], axis=0, return_counts=True)
-        area = 18 + 300 * counts / len(report.facts.index)
-        ax.scatter(sizes[:, 1], sizes[:, 0], area, label=name, color=COLOURS[k], alpha=0.6,
-                   marker=_MARKERS[k], edgecolors="black", linewidths=0.4)  # fmt: skip
+        area = 30 + 25 * k + 300 * counts / len(report.facts.place)
+        ax.scatter(sizes[:, 1], sizes[:, 0], area, label=name, marker=_MARKERS[k],
+                   facecolors="none", edgecolors=COLOURS[k], linewidths=1.6)  # fmt: skip
     ax.set_xlabel("width in pixels")
     ax.set_ylabel("height in pixels")
     ax.set_title("sizes (larger marks: more images)")
@@ -164,7 +164,8 @@ def _picture(image: NDArray[np.float32]) -> NDArray[np.float32]:
     height, width = (max(1, round(n * scale)) for n in shown.shape[:2])
     bytes_ = Image.fromarray(np.round(np.clip(shown, 0, 1) * 255).astype(np.uint8))
     small = bytes_.resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(small, dtype=np.float32) / np.float32(255)
+    picture: NDArray[np.float32] = np.asarray(small, dtype=np.float32) / np.float32(255)
+    return picture
 
 
 def _short(name: str, longest: int) -> str:

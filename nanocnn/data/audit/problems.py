@@ -78,7 +78,7 @@ def _doubles(report: AuditReport) -> Iterator[str]:
             f"{count(int(within.sum()), 'pair')} of near duplicates in one part: "
             f"{_pairs(report.near, within)}{hint}"
         )
-    constant = report.facts.index[report.facts.constant]
+    constant = report.facts.place[report.facts.constant]
     if constant.size:
         names = [report.dataset.name(i) for i in constant]
         yield f"{count(len(names), 'image')} of one colour: {listed(names)}"

@@ -38,7 +38,8 @@ class Copies:
         if self.part_of is None:
             return np.zeros(len(self), bool)
         a, b = self.part_of[self.pairs.i], self.part_of[self.pairs.j]
-        return (a != b) & (a != "") & (b != "")
+        across: NDArray[np.bool_] = (a != b) & (a != "") & (b != "")
+        return across
 
     @property
     def labels_differ(self) -> NDArray[np.bool_]:
@@ -146,7 +147,7 @@ class AuditReport:
     def to_json(self) -> dict[str, Any]:
         """Return all of it but the pixels, ready for `json.dump`."""
         facts, name = self.facts, self.dataset.name
-        seen = len(facts.index) > 0
+        seen = len(facts.place) > 0
         return {
             "images": len(self.dataset),
             "classes": list(self.dataset.classes),
@@ -158,7 +159,7 @@ class AuditReport:
                 "max": float(facts.high.max()) if seen else None,
                 "mean": float(facts.mean.mean()) if seen else None,
             },
-            "constant_images": [name(i) for i in facts.index[facts.constant]],
+            "constant_images": [name(i) for i in facts.place[facts.constant]],
             "unreadable": [{"image": name(i), "reason": why} for i, why in facts.unreadable],
             "divided_groups": self.divided_groups,
             "exact_duplicates": self.exact.to_json(),

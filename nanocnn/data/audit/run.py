@@ -49,15 +49,16 @@ def audit(
     part_of = dataset.split if parts is None else _column(parts, n)
     with tqdm(total=n, desc="reading images", disable=not verbose) as bar:
         facts = collect(dataset, bar)
-    labels = dataset.labels[facts.index]
-    groups = None if dataset.groups is None else dataset.groups[facts.index]
-    within = None if part_of is None else part_of[facts.index]
+    labels = dataset.labels[facts.place]
+    groups = None if dataset.groups is None else dataset.groups[facts.place]
+    within = None if part_of is None else part_of[facts.place]
 
     def expected(i: NDArray[Any], j: NDArray[Any]) -> NDArray[np.bool_]:
         """Say which pairs are of one patient or volume, and lie in one part."""
         if groups is None:
             return np.zeros(len(i), bool)
-        return (groups[i] == groups[j]) & (True if within is None else within[i] == within[j])
+        same: NDArray[np.bool_] = groups[i] == groups[j]
+        return same if within is None else same & (within[i] == within[j])
 
     varied = np.flatnonzero(~facts.constant)  # a black slice is no copy of another one
     exact = exact_copies([facts.digests[k] for k in varied])
@@ -70,8 +71,8 @@ def audit(
             lambda i, j: expected(compared[i], compared[j]),
             bar.update,
         )
-    near = near._replace(i=facts.index[compared[near.i]], j=facts.index[compared[near.j]])
-    exact = exact._replace(i=facts.index[exact.i], j=facts.index[exact.j])
+    near = near._replace(i=facts.place[compared[near.i]], j=facts.place[compared[near.j]])
+    exact = exact._replace(i=facts.place[exact.i], j=facts.place[exact.j])
     shortcuts = [] if dataset.has_masks else find_shortcuts(_features(facts), labels, groups)
     return AuditReport(
         dataset=dataset,

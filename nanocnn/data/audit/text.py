@@ -21,15 +21,15 @@ def as_text(report: AuditReport) -> str:
         about.append(count(len(set(dataset.groups.tolist())), "group"))
     lines = [f"Audit of {', '.join(about)}", "", *_classes(report), ""]
     sizes = [f"{size} ({n})" for size, n in report.sizes.items()]
-    more = f" and {len(sizes) - _ROWS} others" if len(sizes) > _ROWS else ""
+    more = f" and {len(sizes) - _ROWS} more" if len(sizes) > _ROWS else ""
     lines.append(f"sizes (height x width x channels): {', '.join(sizes[:_ROWS])}{more}")
-    if len(facts.index):
+    if len(facts.place):
         lines.append(
             f"intensities: {facts.low.min():.3f} to {facts.high.max():.3f}, mean "
             f"{facts.mean.mean():.3f}; {int(facts.constant.sum())} of one colour, "
             f"{len(facts.unreadable)} unreadable"
         )
-    if dataset.has_masks and len(facts.index):
+    if dataset.has_masks and len(facts.place):
         lines.append(
             f"masks: {facts.foreground.mean():.1%} of the pixels are above 0; "
             f"{int((facts.foreground == 0).sum())} masks are empty"
