@@ -154,8 +154,7 @@ def run(args: argparse.Namespace) -> None:
     say(f"7 feed      {found['images_per_second']:.0f} images a second from the files, "
         f"{found['drawn_of_each_class']} an epoch; batch.png")  # fmt: skip
 
-    # 8. Train, a little: two epochs show the way and have learned next to nothing, with eight the
-    # network tells the phantoms apart. It keeps the preparation, window and size included.
+    # 8. Train, a little. The model keeps the preparation, window and size included.
     model = create_model(x.shape[1:], len(dataset.classes), args.seed)
     history = model.fit(
         loader, epochs=args.epochs, validation_data=val, verbose=not args.quiet
@@ -228,7 +227,7 @@ def main() -> int:
                         help="lung, brain, bone, 'soft tissue', centre and width as in "
                              "--window=-600,1500, or file: each file's own")  # fmt: skip
     parser.add_argument("--size", type=int, default=128, help="pixels a side that are trained on")
-    parser.add_argument("--epochs", type=int, default=2, help="try 8 to see it learn")
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--patients", type=int, default=120, help="synthetic ones")
     parser.add_argument("--seed", type=int, default=0)

@@ -72,7 +72,9 @@ class DicomFrame(NamedTuple):
         except BaseException as error:  # damaged files make pydicom raise a dozen different types
             if not isinstance(error, Exception) and type(error).__name__ != _PANIC:
                 raise
-            reason = f"is no DICOM file, damaged or cut short ({type(error).__name__})"
+            kind = type(error).__name__
+            damage = "no DICOM file" if kind == "InvalidDicomError" else "damaged or cut short"
+            reason = f"is {damage} ({kind})"
         raise DataError(f"image {name!r} {reason}; replace or remove the file")
 
 

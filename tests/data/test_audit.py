@@ -184,7 +184,7 @@ def test_files(folder: Path) -> None:
     differ, unreadable, constant, *shortcuts, equal = _sorted(report.problems)
     assert differ.startswith("1 pair of equal images with different labels: a/00.png (a) and b/co")
     assert unreadable.startswith("1 image cannot be read: a/02.png; the first: image 'a/02.png' is")
-    assert equal.startswith("1 image equal to another one of the same part: a/00.png")
+    assert equal.startswith("1 image equal to another one: a/00.png")
     assert constant == "2 images of one colour: a/04.png, a/06.png"
     assert [line.split(" alone")[0] for line in shortcuts] == ["the height", "the width"]
     told = json.loads(json.dumps(report.to_json(), allow_nan=False))

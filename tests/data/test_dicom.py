@@ -176,7 +176,7 @@ def test_a_frame_of_many_is_read_alone_and_named(tmp_path: Path) -> None:
     for k in (5, 0, 3):
         np.testing.assert_allclose(dataset[k][0][:, :, 0], values[k] / 255, atol=1e-6)
     path.write_bytes(path.read_bytes()[:-25])
-    with pytest.raises(DataError, match=r"'a.dcm, frame 6' is no DICOM file, damaged or cut short"):
+    with pytest.raises(DataError, match=r"'a.dcm, frame 6' is damaged or cut short"):
         dataset[5]
     np.testing.assert_allclose(dataset[0][0][:, :, 0], values[0] / 255, atol=1e-6)
 

@@ -65,17 +65,20 @@ def _files(report: AuditReport) -> Iterator[str]:
 
 def _doubles(report: AuditReport) -> Iterator[str]:
     """Say what is there twice within a part: no leak yet, but one as soon as it is split again."""
+    divided = report.exact.part_of is not None
     within = ~report.exact.across_parts
     if within.any():
+        where = " of the same part" if divided else ""
         yield (
-            f"{count(int(within.sum()), 'image')} equal to another one of the same part: "
+            f"{count(int(within.sum()), 'image')} equal to another one{where}: "
             f"{_pairs(report.exact, within)}"
         )
     within = ~report.near.across_parts
     if within.any():
         hint = "" if report.dataset.groups is not None else "; of one patient? then give groups"
         yield (
-            f"{count(int(within.sum()), 'pair')} of near duplicates in one part: "
+            f"{count(int(within.sum()), 'pair')} of near duplicates"
+            f"{' in one part' if divided else ''}: "
             f"{_pairs(report.near, within)}{hint}"
         )
     constant = report.facts.place[report.facts.constant]
