@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,17 @@ def unlike(name: str, image: NDArray[Any], other_name: str, other: NDArray[Any])
 def _shape(image: NDArray[Any]) -> str:
     h, w, c = image.shape
     return f"{h}x{w} with {c} channel{'s' if c > 1 else ''}"
+
+
+def check_count(name: str, value: Any, least: int) -> int:
+    """Return a whole number from `least`."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if isinstance(value, bool) or number < least:
+        raise DataError(f"{name} must be a whole number from {least}, got {value!r}")
+    return number
 
 
 def check_labels(labels: ArrayLike, n: int, name: str) -> NDArray[np.int64]:

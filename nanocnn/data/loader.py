@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import operator
+import math
 import warnings
 from collections.abc import Generator
 from contextlib import closing
@@ -13,8 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .augmentation import Augment
+from .augmentation.checks import check_number
 from .augmentation.draws import whole
-from .checks import check_labels, unlike
+from .augmentation.mixing import mixup as mix
+from .augmentation.mixing import soft_rows
+from .checks import check_count, check_labels, unlike
 from .dataset import ImageDataset
 from .errors import DataError
 from .prefetch import prefetch
@@ -63,6 +66,10 @@ class DataLoader:
     augment : Augment or None
         Takes place on images in [0, 1]: after the steps of the preparation that keep that range,
         before the first that leaves it, such as a z-score.
+    mixup : float
+        Mix each sample with another one of its batch, see `nanocnn.data.mixup`, which says what the
+        number means; after `augment`. Labels become rows (N, K) that sum to 1, as the
+        cross-entropies take them. 0 is none.
     balanced : bool
         Draw as many samples an epoch as there are, but of each class the same number (or one more).
         Images of small classes come several times, and repeat r of image i is augmented as image
@@ -81,7 +88,7 @@ class DataLoader:
     skipped : list of (name, reason)
         All images that were left out so far, each once.
     targets : (N, ...) array or None
-        Labels, or masks in memory; None where masks are decoded with their images.
+        Labels, or masks in memory; None where masks are decoded with their images, or with mixup.
 
     Raises
     ------
@@ -105,15 +112,18 @@ class DataLoader:
         seed: int = 0,
         preparation: Preparation | None = None,
         augment: Augment | None = None,
+        mixup: float = 0.0,
         balanced: bool = False,
         shuffle: bool = True,
         threads: int = 2,
         queue: int = 4,
         on_error: str = "raise",
     ) -> None:
-        self.batch_size = _count("batch_size", batch_size, 1)
+        self.batch_size = check_count("batch_size", batch_size, 1)
         self.seed, self.shuffle, self.balanced = whole("seed", seed), shuffle, balanced
-        self.threads, self.queue = _count("threads", threads, 0), _count("queue", queue, 1)
+        self.threads = check_count("threads", threads, 0)
+        self.queue = check_count("queue", queue, 1)
+        check_number("mixup", mixup, 0, math.inf, "0.2, or 0 for none")
         if on_error not in ("raise", "skip"):
             raise DataError(f"on_error={on_error!r} is unknown; give 'raise' or 'skip'")
         if augment is not None and not isinstance(augment, Augment):
@@ -125,13 +135,14 @@ class DataLoader:
                 f"preparation is of the type {type(preparation).__name__}; give "
                 "nanocnn.data.Preparation(...), and a transform as Preparation(transforms=...)"
             )
-        self.dataset, self.augment, self.on_error = dataset, augment, on_error
+        self.dataset, self.augment, self.mixup, self.on_error = dataset, augment, mixup, on_error
         self._given, self._epoch = preparation, 0
         self.preparation, self._source = self._open()
-        self.targets = self._source.targets
+        self.targets = None if mixup else self._source.targets
         if not len(self._source):
             raise DataError("the data set is empty; at least one image is needed")
         self._labels = self._classes() if balanced else None
+        self._n_classes = self._count_classes() if mixup else 0
         self._skipped: dict[str, str] = {}
 
     def _open(self) -> tuple[Preparation | None, Source]:
@@ -149,11 +160,11 @@ class DataLoader:
         if how is not None:
             how.check_fitted()
         steps = () if how is None else how.steps_before_augmenting
-        change = (how is not None and bool(how.steps)) or self.augment is not None
+        change = bool(how is not None and how.steps) or self.augment is not None or self.mixup > 0
         return how, FromArrays(dataset[0], dataset[1], steps, change)
 
     def _classes(self) -> NDArray[np.int64]:
-        n, targets = len(self._source), self.targets
+        n, targets = len(self._source), self._source.targets
         if isinstance(self.dataset, ImageDataset):
             targets = self.dataset.labels
         if targets is None or targets.shape not in ((n,), (n, 1)):
@@ -165,6 +176,17 @@ class DataLoader:
             raise DataError("balanced=True needs two classes or more; leave it out")
         return labels
 
+    def _count_classes(self) -> int:
+        """Return how many numbers a row of mixup's targets has."""
+        n, targets = len(self._source), self._source.targets
+        if isinstance(self.dataset, ImageDataset) and not self.dataset.has_masks:
+            return len(self.dataset.classes)
+        if targets is None or targets.ndim > 2:
+            raise DataError("mixup is for samples with one label each, not for masks; leave it out")
+        if targets.ndim == 2 and targets.shape[1] > 1:  # rows already
+            return int(targets.shape[1])
+        return int(check_labels(targets, n, "labels").max()) + 1
+
     def __len__(self) -> int:
         return -(-len(self._source) // self.batch_size)
 
@@ -173,9 +195,8 @@ class DataLoader:
         return self.epoch(self._epoch - 1)
 
     def __repr__(self) -> str:
-        options = {"batch_size": self.batch_size, "seed": self.seed, "augment": self.augment,
-                   "balanced": self.balanced, "shuffle": self.shuffle}  # fmt: skip
-        shown = ", ".join(f"{key}={value!r}" for key, value in options.items())
+        names = ("batch_size", "seed", "augment", "mixup", "balanced", "shuffle")
+        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
         return f"DataLoader({len(self._source)} images, {len(self)} batches, {shown})"
 
     @property
@@ -225,18 +246,22 @@ class DataLoader:
         samples = self._source.read(job.positions, self.on_error == "skip")
         if not len(samples.kept):
             return _Batch(samples.images, samples.targets, 0, samples.skipped)
-        images, masks = samples.images, samples.masks
+        images, masks, targets = samples.images, samples.masks, samples.targets
+        indices = job.indices[samples.kept]
         if self.augment is not None:
-            indices = job.indices[samples.kept]
             if masks is None:
                 images = self.augment(images, epoch=job.epoch, indices=indices)
             else:
                 images, masks = self.augment(images, masks, epoch=job.epoch, indices=indices)
+        if self.mixup:
+            how: dict[str, Any] = {"seed": self.seed, "epoch": job.epoch, "indices": indices}
+            rows = soft_rows(targets, self._n_classes)
+            images, targets = mix(images, rows, alpha=self.mixup, **how)
         if self.preparation is not None:
             images, masks = apply(self.preparation.steps_after_augmenting, images, masks)
         self._check_finite(images, job.positions[samples.kept])
         first = int(job.positions[samples.kept[0]])
-        targets = samples.targets if masks is None else masks
+        targets = targets if masks is None else masks
         return _Batch(images, targets, first, samples.skipped)
 
     def _check_finite(self, images: Array, positions: NDArray[np.int64]) -> None:
@@ -271,13 +296,3 @@ class DataLoader:
                 f"were left out: {shown} (all of them, with reasons: loader.skipped)",
                 stacklevel=2,
             )
-
-
-def _count(name: str, value: Any, least: int) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = least - 1
-    if isinstance(value, bool) or number < least:
-        raise DataError(f"{name} must be a whole number from {least}, got {value!r}")
-    return number

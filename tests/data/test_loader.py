@@ -224,7 +224,7 @@ def test_it_tells_what_it_is() -> None:
     loader = DataLoader(pair(), 8, augment=Augment(noise=0.1), seed=2)
     assert repr(loader) == (
         "DataLoader(23 images, 3 batches, batch_size=8, seed=2, augment=Augment(noise=0.1, seed=0),"
-        " balanced=False, shuffle=True)"
+        " mixup=0.0, balanced=False, shuffle=True)"
     )
 
 

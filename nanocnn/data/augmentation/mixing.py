@@ -97,6 +97,14 @@ def mixup(
     return mixed, t + taken.astype(t.dtype)[:, None] * (t[partners] - t)
 
 
+def soft_rows(targets: NDArray[Any], n_classes: int) -> NDArray[np.float32]:
+    """Return (N, K) rows: of labels, (N,) or (N, 1), one-hot ones; rows stay what they are."""
+    if targets.ndim == 2 and targets.shape[1] > 1:
+        return targets.astype(np.float32, copy=False)
+    rows: NDArray[np.float32] = np.eye(n_classes, dtype=np.float32)[targets.reshape(-1)]
+    return rows
+
+
 def _partners(draws: Draws) -> NDArray[np.intp]:
     """Return each sample's partner: the next one in the order of their hashes, in a circle."""
     order = np.argsort(slot(draws.keys, "mixup partner"), kind="stable")
