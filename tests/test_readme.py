@@ -47,7 +47,7 @@ def test_preparing_and_feeding_runs_as_printed(tmp_path, monkeypatch):
     feeding = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[2]
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
-    for k, folder in enumerate(("train/a", "train/b", "test/a", "test/b")):
+    for k, folder in enumerate(("train/a", "train/b", "val/a", "val/b")):
         for i in range(3):
             pixels = rng.integers(-1000, 200, (20, 16), np.int16)
             write(tmp_path / "scans" / folder / f"{i}.dcm", pixels, PatientID=str(k))
