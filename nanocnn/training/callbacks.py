@@ -12,7 +12,8 @@ class Callback:
     """Override what you need; each method does nothing here.
 
     `self.model` is the model in training. Set ``self.model.stop_training = True`` to end `fit`
-    after the current batch.
+    after the current batch. What a run that was interrupted must know when it goes on, such as the
+    best epoch so far, goes through `get_state` and `set_state`.
 
     Examples
     --------
@@ -22,6 +23,8 @@ class Callback:
     """
 
     model: Any = None
+    epochs: int = 0  # of the run, and the batches of each: `fit` sets both before it begins
+    n_batches: int = 0
 
     def on_train_begin(self) -> None:
         """Before the first epoch."""
@@ -37,3 +40,10 @@ class Callback:
 
     def on_train_end(self) -> None:
         """After the last epoch, also if training ended early or with an error."""
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what a checkpoint must keep: numbers, texts and arrays by name."""
+        return {}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take over what `get_state` returned; called after `on_train_begin`."""

@@ -132,7 +132,7 @@ def fit(
     history = History()
     model.stop_training = False
     for callback in callbacks:
-        callback.model = model
+        callback.model, callback.epochs, callback.n_batches = model, epochs, feed.n_batches
         callback.on_train_begin()
     try:
         for epoch in range(epochs):
