@@ -36,6 +36,7 @@ from benchmarks.workloads import (
     conv_grid,
     job_workload,
     make_data,
+    network_workloads,
 )
 
 SETTLE_SECONDS = 0.05  # between two libraries: threads of the last one stop spinning
@@ -216,7 +217,10 @@ def arguments() -> argparse.Namespace:
     parser = script.options(__doc__, rounds=9)
     parser.add_argument("--limit", type=int, help="only the first ones, for a quick look")
     parser.add_argument(
-        "--workloads", nargs="+", choices=("article", "conv", "job"), default=["article", "conv"]
+        "--workloads",
+        nargs="+",
+        choices=("article", "networks", "conv", "job"),
+        default=["article", "networks", "conv"],
     )
     parser.add_argument("--libraries", nargs="+", choices=LIBRARIES, default=list(LIBRARIES))
     return parser.parse_args()
@@ -228,6 +232,8 @@ def main() -> int:
     workloads: list[Workload] = []
     if "article" in given.workloads:
         workloads += article_workloads()
+    if "networks" in given.workloads:
+        workloads += network_workloads()
     if "conv" in given.workloads:
         workloads += conv_grid()
     if "job" in given.workloads:

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import networks
+
 ARTICLE = "article"
 LEARNING_RATE = 1e-3
 SHAPES = {  # of the article's network, in nanocnn's layout
@@ -32,10 +34,12 @@ class Workload(NamedTuple):
     Attributes
     ----------
     name : str
-    kind : "train", "predict", "conv" or "job"
+    kind : "train", "predict", "conv", "job" or "network"
     batch : int
     size, channels, filters, kernel, stride : int
         Of a single convolution; padding is half the kernel.
+    network : str
+        Of a training step of one of `networks`.
     """
 
     name: str
@@ -46,6 +50,7 @@ class Workload(NamedTuple):
     filters: int = 32
     kernel: int = 3
     stride: int = 1
+    network: str = ""
 
     @property
     def out(self) -> int:
@@ -54,6 +59,8 @@ class Workload(NamedTuple):
 
     def flops(self) -> float:
         """Operations, a multiply-add being two; only convolutions and dense layers count."""
+        if self.kind == "network":
+            return networks.cost(self.network).flops
         if self.kind == "conv":
             sums = self.out**2 * self.kernel**2 * self.channels * self.filters
             return 3 * 2.0 * self.batch * sums  # forward, dx and dw
@@ -67,6 +74,8 @@ class Workload(NamedTuple):
 
     def bytes(self) -> float:
         """Bytes of float32 arrays that have to be read and written at least once."""
+        if self.kind == "network":
+            return networks.cost(self.network).bytes
         if self.kind == "conv":
             x = self.batch * self.size**2 * self.channels
             y = self.batch * self.out**2 * self.filters
@@ -92,6 +101,15 @@ def article_workloads() -> list[Workload]:
         Workload("training step, batch 32", "train", 32),
         Workload("inference, batch 32", "predict", 32),
         Workload("inference, batch 1", "predict", 1),
+    ]
+
+
+def network_workloads() -> list[Workload]:
+    """Return a training step of U-Net and one of ResNet-18."""
+    named = (("U-Net, 8 of 128x128x1", "unet"), ("ResNet-18, 64 of 28x28x1", "resnet18"))
+    return [
+        Workload(name, "network", networks.INPUTS[network][0], network=network)
+        for name, network in named
     ]
 
 
@@ -140,6 +158,8 @@ GRID = (  # channels in, channels out, height and width
 
 def make_data(w: Workload, seed: int = 0) -> dict[str, Any]:
     """Return weights and inputs of a workload, float32, labels int64."""
+    if w.kind == "network":
+        return networks.make_data(w.network, seed)
     rng = np.random.default_rng(seed)
 
     def normal(*shape: int, scale: float = 1.0) -> np.ndarray:

@@ -47,17 +47,21 @@ def loss(p: list[Any], x: Any, labels: Any) -> Any:
     return -jnp.mean(jnp.take_along_axis(logp, labels[:, None], axis=1))
 
 
-def step(p: list[Any], m: list[Any], v: list[Any], t: Any, x: Any, labels: Any) -> Any:
-    import jax
+def adam(p: list[Any], m: list[Any], v: list[Any], t: Any, grads: list[Any]) -> Any:
     import jax.numpy as jnp
 
-    value, grads = jax.value_and_grad(loss)(p, x, labels)
     m = [BETA1 * a + (1 - BETA1) * g for a, g in zip(m, grads, strict=True)]
     v = [BETA2 * a + (1 - BETA2) * g * g for a, g in zip(v, grads, strict=True)]
     rate = LEARNING_RATE / (1 - BETA1**t)
     size = [jnp.sqrt(a / (1 - BETA2**t)) + EPSILON for a in v]
-    p = [a - rate * b / s for a, b, s in zip(p, m, size, strict=True)]
-    return p, m, v, value
+    return [a - rate * b / s for a, b, s in zip(p, m, size, strict=True)], m, v
+
+
+def step(p: list[Any], m: list[Any], v: list[Any], t: Any, x: Any, labels: Any) -> Any:
+    import jax
+
+    value, grads = jax.value_and_grad(loss)(p, x, labels)
+    return *adam(p, m, v, t, grads), value
 
 
 class Train:
@@ -131,4 +135,8 @@ class Conv:
 def make(w: Workload, data: dict[str, Any], variant: str) -> Any:
     if w.kind == "conv":
         return Conv(w, data)
+    if w.kind == "network":
+        from .jax_networks import Train as TrainNetwork
+
+        return TrainNetwork(w.network, data)
     return {"train": Train, "predict": Predict, "job": Job}[w.kind](data)

@@ -89,4 +89,8 @@ class Conv:
 def make(w: Workload, data: dict[str, Any], variant: str) -> Any:
     if w.kind == "conv":
         return Conv(w, data)
+    if w.kind == "network":
+        from .nanocnn_networks import Train as TrainNetwork
+
+        return TrainNetwork(w.network, data)
     return {"train": Train, "predict": Predict, "job": Job}[w.kind](data)

@@ -115,4 +115,8 @@ def make(w: Workload, data: dict[str, Any], variant: str) -> Any:
     last = variant.endswith("channels-last")
     if w.kind == "conv":
         return Conv(w, data, last)
+    if w.kind == "network":
+        from .torch_networks import Train as TrainNetwork
+
+        return TrainNetwork(w.network, data, last)
     return {"train": Train, "predict": Predict, "job": Job}[w.kind](data, last)
