@@ -87,7 +87,18 @@ OPS: dict[str, list[OpCase]] = {
     "softmax": [_ROWS, OpCase(((2, 3, 4),))],
     "dropout": [OpCase(((4, 5),), {"rate": 0.3, "key": 11})],
     "flatten": [OpCase(((2, 3, 4, 2),))],
+    "add": [
+        OpCase(((2, 3, 4), (2, 3, 4))),
+        OpCase(((2, 3, 4), (2, 3, 4)), {"activation": "relu"}),
+        OpCase(((2, 3, 4), (2, 3, 4)), {"activation": "tanh"}),
+    ],
+    "concatenate": [OpCase(((2, 3, 4, 2), (2, 3, 4, 5))), OpCase(((4, 3), (4, 2)))],
 }
+
+
+def _conv(filters: int) -> layers.Conv2D:
+    return layers.Conv2D(filters, (3, 2), padding="same", activation="tanh")
+
 
 LAYERS: dict[str, list[LayerCase]] = {
     "Conv2D": [
@@ -129,6 +140,26 @@ LAYERS: dict[str, list[LayerCase]] = {
     "Tanh": [LayerCase(lambda: layers.Tanh(), (5, 3))],
     "GELU": [LayerCase(lambda: layers.GELU(), (5, 3))],
     "Softmax": [LayerCase(lambda: layers.Softmax(), (5, 3))],
+    "Identity": [LayerCase(lambda: layers.Identity(), (5, 3))],
+    "Add": [
+        LayerCase(lambda: layers.Add([_conv(3), layers.Identity()]), (4, 5, 3)),
+        LayerCase(lambda: layers.Add([(a := _conv(2)), _conv(2), a]), (4, 5, 3)),
+    ],
+    "Concatenate": [
+        LayerCase(lambda: layers.Concatenate([_conv(2), layers.Identity()]), (4, 5, 3)),
+        LayerCase(
+            lambda: layers.Concatenate([[_conv(2), layers.Dropout(0.3)], layers.Tanh(), _conv(4)]),
+            (4, 5, 3),
+        ),
+    ],
+    "Residual": [
+        LayerCase(lambda: layers.Residual([_conv(2), _conv(3)]), (4, 5, 3)),
+        LayerCase(lambda: layers.Residual(_conv(2), _conv(2), activation="tanh"), (4, 5, 3)),
+        LayerCase(lambda: layers.Residual(layers.Tanh(), activation=None), (4, 5, 3)),
+    ],
+    "DenseBlock": [
+        LayerCase(lambda: layers.DenseBlock([_conv(2), layers.Tanh(), _conv(4)]), (4, 5, 3)),
+    ],
 }
 
 

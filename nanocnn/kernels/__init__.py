@@ -34,6 +34,7 @@ from .dropout import dropout_backward, dropout_forward
 from .elementwise import ACTIVATIONS, fused_backward
 from .flatten import flatten_backward, flatten_forward
 from .intensity import adjust_images, blur_images
+from .join import add_forward, concatenate_backward, concatenate_forward
 from .normal import normal_numbers
 from .optimizers import adam_update, rmsprop_update, sgd_update
 from .pool import (
@@ -50,10 +51,13 @@ from .warp import warp_images
 __all__ = [
     "ACTIVATIONS",
     "adam_update",
+    "add_forward",
     "adjust_images",
     "average_pool2d_backward",
     "average_pool2d_forward",
     "blur_images",
+    "concatenate_backward",
+    "concatenate_forward",
     "conv2d_backward_bias",
     "conv2d_backward_input",
     "conv2d_backward_weight",

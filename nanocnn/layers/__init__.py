@@ -5,21 +5,28 @@ from .base import Layer
 from .conv import Conv2D
 from .dense import Dense
 from .dropout import Dropout
+from .join import Add, Concatenate, Identity
 from .pool import AveragePool2D, GlobalAveragePool2D, MaxPool2D
+from .residual import DenseBlock, Residual
 from .shape import Flatten
 
 __all__ = [
     "GELU",
+    "Add",
     "AveragePool2D",
+    "Concatenate",
     "Conv2D",
     "Dense",
+    "DenseBlock",
     "Dropout",
     "Flatten",
     "GlobalAveragePool2D",
+    "Identity",
     "Layer",
     "LeakyReLU",
     "MaxPool2D",
     "ReLU",
+    "Residual",
     "Sigmoid",
     "Softmax",
     "Tanh",

@@ -21,6 +21,7 @@ from .conv import conv2d_backward, conv2d_forward
 from .dense import dense_backward, dense_forward
 from .dropout import dropout_backward, dropout_forward
 from .flatten import flatten_backward, flatten_forward
+from .join import add_backward, add_forward, concatenate_backward, concatenate_forward
 from .pool import (
     average_pool2d_backward,
     average_pool2d_forward,
@@ -32,8 +33,12 @@ from .pool import (
 from .softmax import softmax_backward, softmax_forward
 
 __all__ = [
+    "add_backward",
+    "add_forward",
     "average_pool2d_backward",
     "average_pool2d_forward",
+    "concatenate_backward",
+    "concatenate_forward",
     "conv2d_backward",
     "conv2d_forward",
     "dense_backward",
