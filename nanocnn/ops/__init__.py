@@ -21,6 +21,14 @@ from .conv import conv2d_backward, conv2d_forward
 from .dense import dense_backward, dense_forward
 from .dropout import dropout_backward, dropout_forward
 from .flatten import flatten_backward, flatten_forward
+from .norm import (
+    batch_norm_backward,
+    batch_norm_forward,
+    group_norm_backward,
+    group_norm_forward,
+    layer_norm_backward,
+    layer_norm_forward,
+)
 from .pool import (
     average_pool2d_backward,
     average_pool2d_forward,
@@ -34,6 +42,8 @@ from .softmax import softmax_backward, softmax_forward
 __all__ = [
     "average_pool2d_backward",
     "average_pool2d_forward",
+    "batch_norm_backward",
+    "batch_norm_forward",
     "conv2d_backward",
     "conv2d_forward",
     "dense_backward",
@@ -46,6 +56,10 @@ __all__ = [
     "gelu_forward",
     "global_average_pool2d_backward",
     "global_average_pool2d_forward",
+    "group_norm_backward",
+    "group_norm_forward",
+    "layer_norm_backward",
+    "layer_norm_forward",
     "leaky_relu_backward",
     "leaky_relu_forward",
     "max_pool2d_backward",
