@@ -26,7 +26,7 @@ from .jit import U, kernel
 from .microkernel import multiply_add
 
 BLOCK = 1 << 15  # elements of a work item, about
-LANES = 256  # at least so many numbers in a row where channels are fewer, or the loop itself costs
+LANES = 64  # at least so many numbers in a row where channels are fewer, or the loop itself costs
 VECTOR = 32  # numbers; lanes are a multiple of it where that takes few pixels
 PARTS = 32  # sums over images are cut in so many, whatever the threads
 CENTRE, SCALE, OFFSET, SLOPE, LEVEL = range(5)  # rows of a table of constants
@@ -36,7 +36,15 @@ CENTRE, SCALE, OFFSET, SLOPE, LEVEL = range(5)  # rows of a table of constants
 def _add_moments(x, begin, end, shift, one, two):
     """Add d and d^2 to each lane's sums, d = x - shift."""
     lanes = shift.size
-    for start in range(begin, end, lanes):
+    whole = begin + (end - begin) // (4 * lanes) * (4 * lanes)
+    for start in range(begin, whole, 4 * lanes):
+        for lane in range(lanes):
+            s, e = shift[U(lane)], start + lane
+            a, b = np.float64(x[U(e)]) - s, np.float64(x[U(e + lanes)]) - s
+            c, d = np.float64(x[U(e + 2 * lanes)]) - s, np.float64(x[U(e + 3 * lanes)]) - s
+            one[U(lane)] += (a + b) + (c + d)
+            two[U(lane)] += (a * a + b * b) + (c * c + d * d)
+    for start in range(whole, end, lanes):
         for lane in range(min(lanes, end - start)):
             d = np.float64(x[U(start + lane)]) - shift[U(lane)]
             one[U(lane)] += d
@@ -61,7 +69,18 @@ def _add_gradients(dy, x, begin, end, table, relu, one, two):
     lanes = table.shape[1]
     centre, scale, offset = table[CENTRE], table[SCALE], table[OFFSET]
     zero = x.dtype.type(0)
-    for start in range(begin, end, lanes):
+    whole = begin + (end - begin) // (2 * lanes) * (2 * lanes)
+    for start in range(begin, whole, 2 * lanes):
+        for lane in range(lanes):
+            e, f = start + lane, start + lane + lanes
+            a, b = x[U(e)] - centre[U(lane)], x[U(f)] - centre[U(lane)]
+            g, h = dy[U(e)], dy[U(f)]
+            if relu:
+                g = zero if multiply_add(a, scale[U(lane)], offset[U(lane)]) <= 0 else g
+                h = zero if multiply_add(b, scale[U(lane)], offset[U(lane)]) <= 0 else h
+            one[U(lane)] += np.float64(g) + np.float64(h)
+            two[U(lane)] += np.float64(g) * np.float64(a) + np.float64(h) * np.float64(b)
+    for start in range(whole, end, lanes):
         for lane in range(min(lanes, end - start)):
             d, g = x[U(start + lane)] - centre[U(lane)], dy[U(start + lane)]
             v = multiply_add(d, scale[U(lane)], offset[U(lane)])
@@ -185,9 +204,12 @@ def batch_norm_backward(
     centre, scale, _ = rows
     dbeta, product = _by_channel(sums, x.shape[1])
     dgamma = r * (product - (mean - centre) * dbeta)
-    share = 0.0 if constant else scale / max(len(x), 1)
-    slope = -share * r * dgamma
-    rows += [slope, -share * dbeta - slope * (mean - centre)]
+    slope = level = np.zeros_like(scale)
+    if not constant:
+        share = scale / max(len(x), 1)
+        slope = -share * r * dgamma
+        level = -share * dbeta - slope * (mean - centre)
+    rows += [slope, level]
     dx = memory.empty(x.shape, x.dtype)
     args = (*given, _table(lanes, x.dtype, rows), relu, step, dx.reshape(-1))
     threads.run(_batch_carry_back, blocks, args, 3 * x.nbytes / threads.BYTES_PER_SECOND)
