@@ -49,6 +49,8 @@ class LossCase(NamedTuple):
 _X, _W, _B = (2, 7, 6, 4), (3, 2, 4, 6), (6,)
 _DENSE = ((3, 5), (5, 4), (4,))
 _ROWS = OpCase(((4, 5),))
+_NORM = ((2, 3, 5, 4), (4,), (4,))
+_CONSTANT = {"mean": (0.5, -1.0, 0.0, 2.0), "variance": (1.0, 0.3, 2.0, 0.7)}
 
 OPS: dict[str, list[OpCase]] = {
     "conv2d": [
@@ -79,6 +81,14 @@ OPS: dict[str, list[OpCase]] = {
         OpCase(((2, 6, 5, 3),), {"window": (3, 2), "stride": (1, 2), "padding": "same"}),
     ],
     "global_average_pool2d": [OpCase(((2, 4, 5, 3),))],
+    "batch_norm": [
+        OpCase(_NORM),
+        OpCase(((5, 4), (4,), (4,)), {"epsilon": 0.1, "activation": "relu"}),
+        OpCase(_NORM, {**_CONSTANT, "epsilon": 1e-3}),
+        OpCase(_NORM, {**_CONSTANT, "activation": "relu"}),
+    ],
+    "layer_norm": [OpCase(_NORM), OpCase(((3, 7), (7,), (7,)), {"epsilon": 0.1})],
+    "group_norm": [OpCase(_NORM, {"groups": g}) for g in (1, 2, 4)],
     "relu": [_ROWS],
     "leaky_relu": [_ROWS, OpCase(((4, 5),), {"slope": 0.2})],
     "sigmoid": [_ROWS],
@@ -132,6 +142,16 @@ LAYERS: dict[str, list[LayerCase]] = {
     ],
     "AveragePool2D": [LayerCase(lambda: layers.AveragePool2D(2, padding="same"), (5, 6, 3))],
     "GlobalAveragePool2D": [LayerCase(lambda: layers.GlobalAveragePool2D(), (5, 6, 3))],
+    "BatchNorm": [
+        LayerCase(lambda: layers.BatchNorm(), (3, 4, 2)),
+        LayerCase(lambda: layers.BatchNorm(0.5, 0.01, activation="relu"), (3, 4, 2)),
+        LayerCase(lambda: layers.BatchNorm(activation="tanh"), (3, 4, 2)),
+    ],
+    "LayerNorm": [
+        LayerCase(lambda: layers.LayerNorm(), (3, 2, 5)),
+        LayerCase(lambda: layers.LayerNorm(0.1), (6,)),
+    ],
+    "GroupNorm": [LayerCase(lambda: layers.GroupNorm(g), (3, 4, 6)) for g in (1, 3)],
     "Flatten": [LayerCase(lambda: layers.Flatten(), (3, 4, 2))],
     "Dropout": [LayerCase(lambda: layers.Dropout(0.4), (5, 6))],
     "ReLU": [LayerCase(lambda: layers.ReLU(), (5, 3))],

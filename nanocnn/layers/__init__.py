@@ -6,6 +6,7 @@ from .conv import Conv2D
 from .dense import Dense
 from .dropout import Dropout
 from .join import Add, Concatenate, Identity
+from .norm import BatchNorm, GroupNorm, LayerNorm
 from .pool import AveragePool2D, GlobalAveragePool2D, MaxPool2D
 from .residual import DenseBlock, Residual
 from .shape import Flatten
@@ -14,6 +15,7 @@ __all__ = [
     "GELU",
     "Add",
     "AveragePool2D",
+    "BatchNorm",
     "Concatenate",
     "Conv2D",
     "Dense",
@@ -21,8 +23,10 @@ __all__ = [
     "Dropout",
     "Flatten",
     "GlobalAveragePool2D",
+    "GroupNorm",
     "Identity",
     "Layer",
+    "LayerNorm",
     "LeakyReLU",
     "MaxPool2D",
     "ReLU",

@@ -13,11 +13,13 @@ from .. import layers as _layers
 from ..layers.affine import Affine
 from ..layers.base import Array, Layer
 from ..layers.container import Container
+from ..layers.norm import Normalization
 from .sequential import Sequential
 
 # A layer may stand in a model many times, and so may a model with many layers, and so on: a file
 # of a few lines could ask for more steps than there is time. The count is of steps, not of layers.
 MAX_STEPS = 100_000
+LEARNERS = (Affine, Normalization)  # the layers of this package that have parameters
 
 
 def describe(layer: Layer, seen: dict[int, int] | None = None) -> dict[str, Any]:
@@ -131,10 +133,10 @@ def hand_out(model: Sequential, params: Mapping[str, Array]) -> None:
     _set_dtype(model, model.dtype)
     model.params = dict(params)
     for name, layer in _leaves(model):
-        if isinstance(layer, Affine) and not layer.params:
+        if isinstance(layer, LEARNERS) and not layer.params:
             raise ValueError(f"the parameters of {name} are missing")
         ours = type(layer).__module__.startswith(f"{_layers.__name__}.")
-        if layer.params and ours and not isinstance(layer, Affine):
+        if layer.params and ours and not isinstance(layer, LEARNERS):
             raise ValueError(f"{name} has parameters, a {type(layer).__name__} has none")
 
 

@@ -22,6 +22,14 @@ from .dense import dense_backward, dense_forward
 from .dropout import dropout_backward, dropout_forward
 from .flatten import flatten_backward, flatten_forward
 from .join import add_backward, add_forward, concatenate_backward, concatenate_forward
+from .norm import (
+    batch_norm_backward,
+    batch_norm_forward,
+    group_norm_backward,
+    group_norm_forward,
+    layer_norm_backward,
+    layer_norm_forward,
+)
 from .pool import (
     average_pool2d_backward,
     average_pool2d_forward,
@@ -37,6 +45,8 @@ __all__ = [
     "add_forward",
     "average_pool2d_backward",
     "average_pool2d_forward",
+    "batch_norm_backward",
+    "batch_norm_forward",
     "concatenate_backward",
     "concatenate_forward",
     "conv2d_backward",
@@ -51,6 +61,10 @@ __all__ = [
     "gelu_forward",
     "global_average_pool2d_backward",
     "global_average_pool2d_forward",
+    "group_norm_backward",
+    "group_norm_forward",
+    "layer_norm_backward",
+    "layer_norm_forward",
     "leaky_relu_backward",
     "leaky_relu_forward",
     "max_pool2d_backward",

@@ -59,6 +59,14 @@ from .losses import (
     mean_squared_error,
     softmax_cross_entropy,
 )
+from .norm import (
+    batch_norm_backward,
+    batch_norm_backward_constant,
+    batch_norm_forward,
+    batch_norm_statistics,
+    group_norm_backward,
+    group_norm_forward,
+)
 from .normal import normal_numbers
 from .optimizers import adam_update, rmsprop_update, sgd_update
 from .pool import (
@@ -78,6 +86,10 @@ __all__ = [
     "adjust_images",
     "average_pool2d_backward",
     "average_pool2d_forward",
+    "batch_norm_backward",
+    "batch_norm_backward_constant",
+    "batch_norm_forward",
+    "batch_norm_statistics",
     "binary_cross_entropy",
     "blur_images",
     "categorical_crossentropy",
@@ -101,6 +113,8 @@ __all__ = [
     "gelu_forward",
     "global_average_pool2d_backward",
     "global_average_pool2d_forward",
+    "group_norm_backward",
+    "group_norm_forward",
     "leaky_relu_backward",
     "leaky_relu_forward",
     "max_pool2d_backward",
