@@ -19,7 +19,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from . import config, initializers, layers, losses, ops, optimizers, training
+from . import config, initializers, layers, losses, models, ops, optimizers, training
 from ._backend import BACKENDS, backend, current_backend
 from .layers import (
     GELU,
@@ -122,6 +122,7 @@ __all__ = [
     "layers",
     "load",
     "losses",
+    "models",
     "ops",
     "optimizers",
     "release_memory",
