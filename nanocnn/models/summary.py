@@ -24,34 +24,50 @@ def _address(array: np.ndarray[Any, Any]) -> int:
     return int(array.__array_interface__["data"][0])
 
 
-def _rows(model: Model, layers: tuple[Layer, ...]) -> list[tuple[str, ...]]:
-    """Run one image of zeros through the layers and look at what their caches hold.
+def _kept(
+    model: Model, layers: tuple[Layer, ...], images: int
+) -> tuple[list[tuple[int, ...]], list[int]]:
+    """Run images of zeros through the layers; return shapes in and behind, and bytes in caches.
 
     An array that two caches share, or a view of it, is counted once, where it first appears;
     parameters are not counted.
     """
     assert model.input_shape is not None
-    x = np.zeros((1, *model.input_shape), model.dtype)
+    x = np.zeros((images, *model.input_shape), model.dtype)
     counted = {_address(p) for p in model.params.values()}
-    rows: list[tuple[str, ...]] = []
+    shapes, sizes = [x.shape[1:]], []
     alive: list[Any] = []  # all caches at once, as in training: so no address comes twice
     with backend("vectorized"):  # nothing to compile, and the caches are the same
-        for layer, acting in zip(layers, with_pooled_slopes(layers), strict=True):
+        for acting in with_pooled_slopes(layers):
             y, cache = acting.forward(x, training=True, rng=0)
             alive.append((x, cache))
             kept = {_address(a): a.nbytes for a in _arrays(cache) if _address(a) not in counted}
             counted |= set(kept)
-            parameters = sum(p.size for p in layer.params.values())
-            rows.append(
-                (
-                    f"{layer.name} ({type(layer).__name__})",
-                    " x ".join(map(str, y.shape[1:])),
-                    f"{parameters:,}" + ("" if layer.trainable or not parameters else " frozen"),
-                    f"{layer.multiply_adds(x.shape[1:]):,}",
-                    f"{sum(kept.values()):,}",
-                )
-            )
+            shapes.append(y.shape[1:])
+            sizes.append(sum(kept.values()))
             x = y
+    return shapes, sizes
+
+
+def _rows(model: Model, layers: tuple[Layer, ...]) -> list[tuple[str, ...]]:
+    """Return a row of texts for each layer.
+
+    What an image costs is what a third adds to two: statistics of a batch need two at least, and
+    are kept once, however many there are.
+    """
+    (shapes, two), (_, three) = (_kept(model, layers, images) for images in (2, 3))
+    rows = []
+    for k, layer in enumerate(layers):
+        parameters = sum(p.size for p in layer.params.values())
+        rows.append(
+            (
+                f"{layer.name} ({type(layer).__name__})",
+                " x ".join(map(str, shapes[k + 1])),
+                f"{parameters:,}" + ("" if layer.trainable or not parameters else " frozen"),
+                f"{layer.multiply_adds(shapes[k]):,}",
+                f"{three[k] - two[k]:,}",
+            )
+        )
     return rows
 
 
@@ -89,5 +105,7 @@ def summarize(model: Model) -> str:
     rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
     where = f"input {' x '.join(map(str, model.input_shape))}, {model.dtype}"
     size = f"parameters take {sum(p.nbytes for p in parameters):,} bytes"
+    if model.state:
+        size += f", running statistics {sum(s.nbytes for s in model.state.values()):,}"
     lines = [where, line(head), rule, *map(line, rows), rule, line(totals), size]
     return "\n".join(lines)
