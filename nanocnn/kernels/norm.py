@@ -159,7 +159,7 @@ def _table(lanes, dtype, rows):
 
 
 def _constants(gamma, beta, mean, variance, epsilon):
-    """Return the rows of (N3) in float64, and the deviation's reciprocal; beta may be None."""
+    """Return the rows of (B3) in float64, and the deviation's reciprocal; beta may be None."""
     centre = mean.astype(gamma.dtype).astype(np.float64)
     r = 1 / np.sqrt(variance + epsilon)
     scale = gamma * r
@@ -168,7 +168,7 @@ def _constants(gamma, beta, mean, variance, epsilon):
 
 
 def batch_norm_statistics(x):
-    """(N1), (N2)."""
+    """(B1), (B2)."""
     lanes, step, blocks = _cut(x)
     shift = x[:1].astype(np.float64).sum(axis=0)
     sums = np.zeros((blocks, 2, lanes))
@@ -181,7 +181,7 @@ def batch_norm_statistics(x):
 
 
 def batch_norm_forward(x, gamma, beta, mean, variance, epsilon, activation=None):
-    """(N3), with relu."""
+    """(B3), with relu."""
     lanes, step, blocks = _cut(x)
     y = memory.empty(x.shape, x.dtype)
     table = _table(lanes, x.dtype, _constants(gamma, beta, mean, variance, epsilon)[0])
@@ -193,7 +193,7 @@ def batch_norm_forward(x, gamma, beta, mean, variance, epsilon, activation=None)
 def batch_norm_backward(
     dy, x, gamma, mean, variance, epsilon, beta=None, activation=None, constant=False
 ):
-    """(N4), (N5), (N7), or with constant statistics (N6); relu's gate needs beta."""
+    """(B4), (B5), (B7), or with constant statistics (B6); relu's gate needs beta."""
     lanes, step, blocks = _cut(x)
     relu = activation == "relu"
     rows, r = _constants(gamma, beta, mean, variance, epsilon)
@@ -217,7 +217,7 @@ def batch_norm_backward(
 
 
 def batch_norm_backward_constant(dy, x, gamma, mean, variance, epsilon, beta=None, activation=None):
-    """(N4), (N5), (N6): the same passes, with nothing taken off dy."""
+    """(B4), (B5), (B6): the same passes, with nothing taken off dy."""
     return batch_norm_backward(dy, x, gamma, mean, variance, epsilon, beta, activation, True)
 
 
@@ -292,7 +292,7 @@ def _group_backward(first, last, dy, x, gamma, mean, variance, epsilon, lanes, p
 
 
 def group_norm_forward(x, gamma, beta, groups, epsilon):
-    """(N8), (N9), (N10)."""
+    """(B8), (B9), (B10)."""
     n, pixels, channels = x.shape
     y = memory.empty(x.shape, x.dtype)
     mean, variance = np.empty((n, groups)), np.empty((n, groups))
@@ -303,7 +303,7 @@ def group_norm_forward(x, gamma, beta, groups, epsilon):
 
 
 def group_norm_backward(dy, x, gamma, mean, variance, epsilon):
-    """(N11), (N12)."""
+    """(B11), (B12)."""
     _, pixels, channels = x.shape
     dx, totals = memory.empty(x.shape, x.dtype), np.zeros((PARTS, 2, channels))
     mean, variance = (memory.flat(a).reshape(a.shape) for a in (mean, variance))

@@ -43,14 +43,14 @@ class Normalization(Layer):
 
 @final
 class BatchNorm(Normalization):
-    """Brings each channel to mean beta and standard deviation gamma, (N3).
+    """Brings each channel to mean beta and standard deviation gamma, (B3).
 
     Which mean and variance it takes off is told apart in three ways:
 
-    *Training* (`forward(x, training=True)`): those of the batch, over N and all pixels, (N1) and
-    (N2); gradients go through them as well, (N7).
+    *Training* (`forward(x, training=True)`): those of the batch, over N and all pixels, (B1) and
+    (B2); gradients go through them as well, (B7).
     *Inference* (`forward(x)`, `predict`, `evaluate`): the running ones in `state`, so that an
-    image's result does not depend on its neighbours in the batch; they are constants, (N6).
+    image's result does not depend on its neighbours in the batch; they are constants, (B6).
     *Frozen* (`freeze()`, `trainable = False`): the running ones in training too, as in Keras.
     gamma and beta get no gradients, and `state` stays as it is. So a pretrained part of a model
     computes in training what it will compute afterwards.
@@ -113,6 +113,20 @@ class BatchNorm(Normalization):
             )
         return input_shape
 
+    @property
+    def state(self) -> dict[str, Array]:
+        """Running mean and variance. Setting a variance below 0 raises ValueError."""
+        return self._state
+
+    @state.setter
+    def state(self, values: dict[str, Array]) -> None:
+        least = float(np.min(values.get("variance", 0), initial=0))
+        if least < 0:
+            raise ValueError(f"{self.label}: a running variance is negative, {least}")
+        values = dict(values)
+        self._state.clear()
+        self._state.update(values)
+
     def forward(
         self, x: Array, *, training: bool = False, rng: Rng = None
     ) -> tuple[Array, Followed]:
@@ -163,7 +177,7 @@ class BatchNorm(Normalization):
 
 @final
 class LayerNorm(Normalization):
-    """Normalizes over the channels at each pixel by itself, (N10) with P = 1 and G = 1.
+    """Normalizes over the channels at each pixel by itself, (B10) with P = 1 and G = 1.
 
     The last axis, as in Keras, and as PyTorch's `LayerNorm(C)` on channels-last images; one gamma
     and one beta a channel. An image as a whole is `GroupNorm(1)`. Training and inference are one.
@@ -197,7 +211,7 @@ class LayerNorm(Normalization):
 
 @final
 class GroupNorm(Normalization):
-    """Normalizes each image by itself, its channels in groups, each over all pixels, (N10).
+    """Normalizes each image by itself, its channels in groups, each over all pixels, (B10).
 
     It needs no other image and no running statistics: training and inference are one, and batches
     may be as small as memory wants them. `GroupNorm(1)` takes an image as a whole.

@@ -84,10 +84,14 @@ def _children(layer: Container, shape: Shape) -> list[tuple[Layer, Shape]]:
     return found
 
 
-def _caches(model: Model, x: np.ndarray[Any, Any]) -> Any:
-    """Return what the model keeps of one image: all caches at once, so no address comes twice."""
+def _rows_of(model: Model, shape: Shape, images: int) -> list[_Row]:
+    """Run images of zeros through the model and look at what its caches hold."""
+    x = np.zeros((images, *shape), model.dtype)
     with backend("vectorized"):  # nothing to compile, and the caches are the same
-        return model.forward(x, training=True, rng=0)[1]
+        # All caches are there at once, as in training: so no address comes twice.
+        cache = model.forward(x, training=True, rng=0)[1]
+    counted = {_address(p) for p in model.params.values()}
+    return _rows(model, shape, cache, counted, -1)
 
 
 def summarize(model: Model) -> str:
@@ -102,10 +106,11 @@ def summarize(model: Model) -> str:
         raise ValueError(
             "the model has no shapes yet; give it an input_shape, for example (128, 128, 3)"
         )
-    x = np.zeros((1, *model.input_shape), model.dtype)
-    counted = {_address(p) for p in model.params.values()}
-    whole, *lines_within = _rows(model, model.input_shape, _caches(model, x), counted, -1)
-    rows = [row.cells() for row in lines_within or [whole]]
+    # What an image costs is what a third adds to two: statistics of a batch need two at least, and
+    # are kept once, however many there are.
+    two, three = (_rows_of(model, model.input_shape, images) for images in (2, 3))
+    found = [b._replace(kept=b.kept - a.kept) for a, b in zip(two, three, strict=True)]
+    whole, rows = found[0], [row.cells() for row in found[1:] or found]
     head = ("layer", "output", "parameters", "multiply-adds", "bytes for backward")
     parameters = {_address(p): p for p in model.params.values()}.values()
     totals = (
@@ -126,5 +131,7 @@ def summarize(model: Model) -> str:
     rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
     where = f"input {' x '.join(map(str, model.input_shape))}, {model.dtype}"
     size = f"parameters take {sum(p.nbytes for p in parameters):,} bytes"
+    if model.state:
+        size += f", running statistics {sum(s.nbytes for s in model.state.values()):,}"
     lines = [where, line(head), rule, *map(line, rows), rule, line(totals), size]
     return "\n".join(lines)

@@ -15,7 +15,7 @@ Gradients = tuple[Array, Array, Array]
 
 
 class BatchNormCache(NamedTuple):
-    """What (N4) to (N7) need. Relu's gate is computed again, so y is not kept.
+    """What (B4) to (B7) need. Relu's gate is computed again, so y is not kept.
 
     `mean` and `variance` are float64, of the batch, or those that were given if `constant`.
     """
@@ -31,7 +31,7 @@ class BatchNormCache(NamedTuple):
 
 
 class GroupNormCache(NamedTuple):
-    """What (N11) and (N12) need; mean and variance are float64, a row for each image."""
+    """What (B11) and (B12) need; mean and variance are float64, a row for each image."""
 
     x: Array
     gamma: Array
@@ -60,12 +60,12 @@ def batch_norm_forward(
     r"""Bring each channel to mean `beta` and standard deviation `gamma`.
 
     .. math:: y_{mc} = \gamma_c \frac{x_{mc} - \mu_c}{\sqrt{\sigma_c^2 + \epsilon}} + \beta_c
-              \tag{N3}
+              \tag{B3}
 
     Without `mean` and `variance` they are those of the batch (training),
 
-    .. math:: \mu_c &= \frac1M \sum_m x_{mc}   \tag{N1} \\
-              \sigma_c^2 &= \frac1M \sum_m (x_{mc} - \mu_c)^2   \tag{N2}
+    .. math:: \mu_c &= \frac1M \sum_m x_{mc}   \tag{B1} \\
+              \sigma_c^2 &= \frac1M \sum_m (x_{mc} - \mu_c)^2   \tag{B2}
 
     over all axes but the last one, in float64; with them they are constants (inference, frozen).
 
@@ -126,14 +126,14 @@ def batch_norm_forward(
 def batch_norm_backward(dy: Array, cache: BatchNormCache) -> Gradients:
     r"""Carry a gradient back through `batch_norm_forward`.
 
-    .. math:: d\gamma_c &= \sum_m dy_{mc}\, \hat x_{mc}   \tag{N4} \\
-              d\beta_c &= \sum_m dy_{mc}   \tag{N5}
+    .. math:: d\gamma_c &= \sum_m dy_{mc}\, \hat x_{mc}   \tag{B4} \\
+              d\beta_c &= \sum_m dy_{mc}   \tag{B5}
 
     With constants, and through the statistics of the batch:
 
-    .. math:: dx_{mc} &= \frac{\gamma_c}{s_c}\, dy_{mc}   \tag{N6} \\
+    .. math:: dx_{mc} &= \frac{\gamma_c}{s_c}\, dy_{mc}   \tag{B6} \\
               dx_{mc} &= \frac{\gamma_c}{s_c} \Bigl(dy_{mc} - \frac{d\beta_c}{M}
-              - \hat x_{mc} \frac{d\gamma_c}{M}\Bigr)   \tag{N7}
+              - \hat x_{mc} \frac{d\gamma_c}{M}\Bigr)   \tag{B7}
 
     Parameters
     ----------
@@ -167,9 +167,9 @@ def group_norm_forward(
     r"""Normalize each image by itself: its channels in groups, each over all pixels.
 
     .. math:: y_{npc} = \gamma_c \frac{x_{npc} - \mu_{ng}}{\sqrt{\sigma_{ng}^2 + \epsilon}}
-              + \beta_c   \tag{N10}
+              + \beta_c   \tag{B10}
 
-    with the mean (N8) and the variance (N9) of image n and of the group g that channel c is in.
+    with the mean (B8) and the variance (B9) of image n and of the group g that channel c is in.
 
     Parameters
     ----------
@@ -204,9 +204,9 @@ def group_norm_backward(dy: Array, cache: GroupNormCache) -> Gradients:
     r"""Carry a gradient back through `group_norm_forward`.
 
     .. math:: d\gamma_c &= \sum_{n,p} dy_{npc}\, \hat x_{npc}, \quad
-              d\beta_c = \sum_{n,p} dy_{npc}   \tag{N11} \\
+              d\beta_c = \sum_{n,p} dy_{npc}   \tag{B11} \\
               dx_{npc} &= \frac{1}{s_{ng}} \Bigl(h_{npc} - \overline{h}_{ng}
-              - \hat x_{npc}\, \overline{h \hat x}_{ng}\Bigr), \quad h = \gamma\, dy   \tag{N12}
+              - \hat x_{npc}\, \overline{h \hat x}_{ng}\Bigr), \quad h = \gamma\, dy   \tag{B12}
 
     where a bar is the mean over an image's group.
 
@@ -231,7 +231,7 @@ def layer_norm_forward(
 
     The last axis, as in Keras, as PyTorch's `LayerNorm(C)` on channels-last images, and as
     transformers and ConvNeXt want it. An image as a whole, as in the first works on convolutional
-    networks, is `group_norm_forward` with groups=1. It is (N10) with every pixel taken for an
+    networks, is `group_norm_forward` with groups=1. It is (B10) with every pixel taken for an
     image of its own, in one group.
 
     Parameters
@@ -255,7 +255,7 @@ def layer_norm_forward(
 
 
 def layer_norm_backward(dy: Array, cache: GroupNormCache) -> Gradients:
-    """Carry a gradient back through `layer_norm_forward`: (N11) and (N12) with P = 1 and G = 1.
+    """Carry a gradient back through `layer_norm_forward`: (B11) and (B12) with P = 1 and G = 1.
 
     Parameters and results as in `group_norm_backward`.
     """

@@ -5,9 +5,9 @@ normalization image n, pixel p, channel c of group g. Write dy for ∂L/∂y, wh
 
 Batch statistics
 ----------------
-    mean[c] = 1/M sum_m x[m,c]                                                                  (N1)
+    mean[c] = 1/M sum_m x[m,c]                                                                  (B1)
 
-    variance[c] = 1/M sum_m (x[m,c] - mean[c])^2                                                (N2)
+    variance[c] = 1/M sum_m (x[m,c] - mean[c])^2                                                (B2)
 
 Divided by M, not by M - 1: this is what brings the batch itself to variance 1. (The *running*
 variance that the layer keeps for later is another matter, see `nanocnn.layers.BatchNorm`.)
@@ -15,7 +15,7 @@ variance that the layer keeps for later is another matter, see `nanocnn.layers.B
 Batch normalization, forward
 ----------------------------
     y[m,c] = gamma[c] xhat[m,c] + beta[c],   xhat[m,c] = (x[m,c] - mean[c]) / s[c],
-    s[c] = sqrt(variance[c] + epsilon)                                                          (N3)
+    s[c] = sqrt(variance[c] + epsilon)                                                          (B3)
 
 The small epsilon keeps a constant channel from dividing by 0: there y is beta.
 
@@ -23,16 +23,16 @@ Batch normalization, backward
 -----------------------------
 gamma[c] and beta[c] stand in all y of their channel, with factors xhat[m,c] and 1:
 
-    dgamma[c] = sum_m dy[m,c] xhat[m,c]                                                         (N4)
+    dgamma[c] = sum_m dy[m,c] xhat[m,c]                                                         (B4)
 
-    dbeta[c] = sum_m dy[m,c]                                                                    (N5)
+    dbeta[c] = sum_m dy[m,c]                                                                    (B5)
 
-*Constants.* In inference, and in a layer that is frozen, mean and variance are given. Then (N3) is
+*Constants.* In inference, and in a layer that is frozen, mean and variance are given. Then (B3) is
 linear in x, each number goes its own way, and
 
-    dx[m,c] = dy[m,c] gamma[c] / s[c]                                                           (N6)
+    dx[m,c] = dy[m,c] gamma[c] / s[c]                                                           (B6)
 
-*Batch statistics.* In training they are (N1) and (N2) of the same x, so x[k,c] stands in y[m,c] for
+*Batch statistics.* In training they are (B1) and (B2) of the same x, so x[k,c] stands in y[m,c] for
 *all* m. First the statistics themselves, channel by channel (c is left out):
 
     ∂mean/∂x[k] = 1/M,     ∂variance/∂x[k] = 2/M sum_m (x[m] - mean) ([m = k] - 1/M)
@@ -46,7 +46,7 @@ rule on xhat[m] = (x[m] - mean) / s gives
 
 The chain rule sums over m, with dy[m] gamma for ∂L/∂xhat[m]. Both sums are there already:
 
-    dx[k,c] = gamma[c] / s[c] (dy[k,c] - dbeta[c] / M - xhat[k,c] dgamma[c] / M)                (N7)
+    dx[k,c] = gamma[c] / s[c] (dy[k,c] - dbeta[c] / M - xhat[k,c] dgamma[c] / M)                (B7)
 
 From dy its mean is taken off, and its part along xhat: adding a number to x, or stretching x about
 its mean, changes nothing in y (but for epsilon), so the gradient must not point there. dx sums to 0
@@ -58,12 +58,12 @@ The C channels are cut into G groups of C/G neighbours, and the statistics are t
 group: over its P pixels and the group's channels, Q = P C/G numbers in all. No other image is
 needed, so training and inference are one. With g the group of channel c:
 
-    mean[n,g] = 1/Q sum_{p, c in g} x[n,p,c]                                                    (N8)
+    mean[n,g] = 1/Q sum_{p, c in g} x[n,p,c]                                                    (B8)
 
-    variance[n,g] = 1/Q sum_{p, c in g} (x[n,p,c] - mean[n,g])^2                                (N9)
+    variance[n,g] = 1/Q sum_{p, c in g} (x[n,p,c] - mean[n,g])^2                                (B9)
 
     y[n,p,c] = gamma[c] xhat[n,p,c] + beta[c],
-    xhat[n,p,c] = (x[n,p,c] - mean[n,g]) / sqrt(variance[n,g] + epsilon)                       (N10)
+    xhat[n,p,c] = (x[n,p,c] - mean[n,g]) / sqrt(variance[n,g] + epsilon)                       (B10)
 
 *Layer normalization* over the channels of each pixel is the same with every pixel taken for an
 image of its own: P = 1 and G = 1.
@@ -72,15 +72,15 @@ Group normalization, backward
 -----------------------------
 gamma and beta belong to channels as before, and are shared by all images and pixels:
 
-    dgamma[c] = sum_{n,p} dy[n,p,c] xhat[n,p,c],     dbeta[c] = sum_{n,p} dy[n,p,c]            (N11)
+    dgamma[c] = sum_{n,p} dy[n,p,c] xhat[n,p,c],     dbeta[c] = sum_{n,p} dy[n,p,c]            (B11)
 
-Within a group the derivation of (N7) holds word for word, with Q for M; but gamma differs from
+Within a group the derivation of (B7) holds word for word, with Q for M; but gamma differs from
 number to number, so it stays with dy in the sums. With h[n,p,c] = gamma[c] dy[n,p,c]:
 
     dx[n,p,c] = 1 / sqrt(variance[n,g] + epsilon) (h[n,p,c] - 1/Q sum_{q, d in g} h[n,q,d]
-                - xhat[n,p,c] / Q sum_{q, d in g} h[n,q,d] xhat[n,q,d])                        (N12)
+                - xhat[n,p,c] / Q sum_{q, d in g} h[n,q,d] xhat[n,q,d])                        (B12)
 
-Sums run in float64. Complex numbers are squared, not multiplied by their conjugates: (N2) has a
+Sums run in float64. Complex numbers are squared, not multiplied by their conjugates: (B2) has a
 complex derivative then. The loops are slow on purpose.
 
 References
@@ -101,7 +101,7 @@ Array = NDArray[Any]
 
 
 def batch_norm_statistics(x: Array) -> tuple[Array, Array]:
-    """Return mean and variance of each channel (N1) (N2).
+    """Return mean and variance of each channel (B1) (B2).
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def batch_norm_statistics(x: Array) -> tuple[Array, Array]:
 def batch_norm_forward(
     x: Array, gamma: Array, beta: Array, mean: Array, variance: Array, epsilon: float
 ) -> Array:
-    """Bring each channel to mean beta and standard deviation gamma (N3).
+    """Bring each channel to mean beta and standard deviation gamma (B3).
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def batch_norm_forward(
 def batch_norm_backward(
     dy: Array, x: Array, gamma: Array, mean: Array, variance: Array, epsilon: float
 ) -> tuple[Array, Array, Array]:
-    """Carry the gradient back, also through the batch statistics (N4) (N5) (N7).
+    """Carry the gradient back, also through the batch statistics (B4) (B5) (B7).
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ def batch_norm_backward(
 def batch_norm_backward_constant(
     dy: Array, x: Array, gamma: Array, mean: Array, variance: Array, epsilon: float
 ) -> tuple[Array, Array, Array]:
-    """Carry the gradient back where mean and variance are constants (N4) (N5) (N6).
+    """Carry the gradient back where mean and variance are constants (B4) (B5) (B6).
 
     Parameters and results as in `batch_norm_backward`; mean and variance may be any.
     """
@@ -203,7 +203,7 @@ def batch_norm_backward_constant(
 def group_norm_forward(
     x: Array, gamma: Array, beta: Array, groups: int, epsilon: float
 ) -> tuple[Array, Array, Array]:
-    """Normalize each image's groups of channels (N8) (N9) (N10).
+    """Normalize each image's groups of channels (B8) (B9) (B10).
 
     Parameters
     ----------
@@ -239,7 +239,7 @@ def group_norm_forward(
 def group_norm_backward(
     dy: Array, x: Array, gamma: Array, mean: Array, variance: Array, epsilon: float
 ) -> tuple[Array, Array, Array]:
-    """Carry the gradient back through normalization and statistics (N11) (N12).
+    """Carry the gradient back through normalization and statistics (B11) (B12).
 
     Parameters
     ----------

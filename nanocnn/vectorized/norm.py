@@ -14,7 +14,7 @@ Array = NDArray[Any]
 
 
 def batch_norm_statistics(x: Array) -> tuple[Array, Array]:
-    """Return mean and variance of each channel (N1) (N2).
+    """Return mean and variance of each channel (B1) (B2).
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def batch_norm_statistics(x: Array) -> tuple[Array, Array]:
 def batch_norm_forward(
     x: Array, gamma: Array, beta: Array, mean: Array, variance: Array, epsilon: float
 ) -> Array:
-    """Bring each channel to mean beta and standard deviation gamma (N3).
+    """Bring each channel to mean beta and standard deviation gamma (B3).
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def batch_norm_forward(
 def batch_norm_backward(
     dy: Array, x: Array, gamma: Array, mean: Array, variance: Array, epsilon: float
 ) -> tuple[Array, Array, Array]:
-    """Carry the gradient back, also through the batch statistics (N4) (N5) (N7).
+    """Carry the gradient back, also through the batch statistics (B4) (B5) (B7).
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def batch_norm_backward(
 def batch_norm_backward_constant(
     dy: Array, x: Array, gamma: Array, mean: Array, variance: Array, epsilon: float
 ) -> tuple[Array, Array, Array]:
-    """Carry the gradient back where mean and variance are constants (N4) (N5) (N6).
+    """Carry the gradient back where mean and variance are constants (B4) (B5) (B6).
 
     Parameters and results as in `batch_norm_backward`; mean and variance may be any.
     """
@@ -91,7 +91,7 @@ def batch_norm_backward_constant(
 def group_norm_forward(
     x: Array, gamma: Array, beta: Array, groups: int, epsilon: float
 ) -> tuple[Array, Array, Array]:
-    """Normalize each image's groups of channels (N8) (N9) (N10).
+    """Normalize each image's groups of channels (B8) (B9) (B10).
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def group_norm_forward(
 def group_norm_backward(
     dy: Array, x: Array, gamma: Array, mean: Array, variance: Array, epsilon: float
 ) -> tuple[Array, Array, Array]:
-    """Carry the gradient back through normalization and statistics (N11) (N12).
+    """Carry the gradient back through normalization and statistics (B11) (B12).
 
     Parameters
     ----------

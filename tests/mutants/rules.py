@@ -57,8 +57,12 @@ def scale(node: ast.AST) -> Iterator[ast.AST]:
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
         yield node.left
         yield ast.BinOp(node.left, ast.Mult(), node.right)
-    if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple) and (
-        len(node.value.elts) == 3  # several gradients
+    if (
+        isinstance(node, ast.Return)
+        and isinstance(node.value, ast.Tuple)
+        and (
+            len(node.value.elts) == 3  # several gradients
+        )
     ):
         for k in range(3):
             parts = [ast.unparse(g) for g in node.value.elts]
