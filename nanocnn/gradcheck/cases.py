@@ -152,8 +152,8 @@ LAYERS: dict[str, list[LayerCase]] = {
         LayerCase(lambda: layers.LayerNorm(0.1), (6,)),
     ],
     "GroupNorm": [
-        LayerCase(lambda: layers.GroupNorm(1), (3, 4, 6)),
         LayerCase(lambda: layers.GroupNorm(3), (3, 4, 6)),
+        LayerCase(lambda: layers.GroupNorm(1, 0.1), (3, 4, 2)),
     ],
     "Flatten": [LayerCase(lambda: layers.Flatten(), (3, 4, 2))],
     "Dropout": [LayerCase(lambda: layers.Dropout(0.4), (5, 6))],

@@ -120,6 +120,11 @@ WORK: dict[str, Callable[[], list[np.ndarray]]] = {
             BOXES,
         )
     ],
+    "add": lambda: [kernels.add_forward(X, X, "relu"), kernels.add_forward(X, X, "tanh")],
+    "concatenate": lambda: [
+        y := kernels.concatenate_forward(X, DY),
+        kernels.concatenate_backward(y, X.shape[-1], y.shape[-1]),
+    ],
     "normal_numbers": lambda: [kernels.normal_numbers(7, MANY)],
     "sgd_update": sgd,
     "rmsprop_update": rmsprop,

@@ -195,6 +195,22 @@ def norm_calls(draw: st.DrawFn, op: str) -> Call:
     return Call(op, source, whole, arrays, options, lambda shape: (terms,) * 4)
 
 
+@st.composite
+def join_calls(draw: st.DrawFn, op: str) -> Call:
+    """Draw two arrays of one shape; for a concatenation each has channels of its own."""
+    sizes = draw(different(draw(st.integers(2, 4)) + 1, 1, 6))
+    source, whole = draw(sources), draw(st.booleans())
+    a, b = tuple(sizes[:-1]), (*sizes[:-2], sizes[-1])
+    if op == "concatenate":
+        arrays = values(source, whole, a), values(source, whole, b, 1)
+        return Call(op, source, whole, arrays, terms=lambda shape: (0, 0, 0))
+    activation = draw(fused)
+    terms = 0 if activation in (None, "relu") else 1
+    arrays = values(source, whole, a), values(source, whole, a, 1)
+    options = {"activation": activation}
+    return Call(op, source, whole, arrays, options, lambda shape: (terms, 4 * terms, 4 * terms))
+
+
 none = st.just({})
 slopes = st.fixed_dictionaries({"slope": st.sampled_from([0.0, 0.01, 0.3, 1.0, 2.5])})
 masks = st.fixed_dictionaries(
@@ -221,4 +237,6 @@ CALLS: dict[str, st.SearchStrategy[Call]] = {
     "softmax": elementwise_calls("softmax", none, (1, 4)),
     "dropout": elementwise_calls("dropout", masks, (1, 4)),
     "flatten": elementwise_calls("flatten", none, (1, 4)),
+    "add": join_calls("add"),
+    "concatenate": join_calls("concatenate"),
 }

@@ -50,6 +50,10 @@ OPS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "softmax": ((X,), {}),
     "dropout": ((X, 0.4, 12345), {}),
     "flatten": ((X,), {}),
+    "add": ((X, X[::-1]), {}),
+    "add with relu": ((X, X[::-1]), {"activation": "relu"}),
+    "add with sigmoid": ((X, X[::-1]), {"activation": "sigmoid"}),
+    "concatenate": ((X, X[..., 1:]), {}),
 }
 parts = pytest.mark.parametrize(("need_dx", "need_dw"), [(True, False), (False, True)])
 
