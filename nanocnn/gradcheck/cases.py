@@ -49,6 +49,8 @@ class LossCase(NamedTuple):
 _X, _W, _B = (2, 7, 6, 4), (3, 2, 4, 6), (6,)
 _DENSE = ((3, 5), (5, 4), (4,))
 _ROWS = OpCase(((4, 5),))
+_NORM = ((2, 3, 5, 4), (4,), (4,))
+_CONSTANT = {"mean": (0.5, -1.0, 0.0, 2.0), "variance": (1.0, 0.3, 2.0, 0.7)}
 
 OPS: dict[str, list[OpCase]] = {
     "conv2d": [
@@ -79,6 +81,14 @@ OPS: dict[str, list[OpCase]] = {
         OpCase(((2, 6, 5, 3),), {"window": (3, 2), "stride": (1, 2), "padding": "same"}),
     ],
     "global_average_pool2d": [OpCase(((2, 4, 5, 3),))],
+    "batch_norm": [
+        OpCase(_NORM),
+        OpCase(((5, 4), (4,), (4,)), {"epsilon": 0.1, "activation": "relu"}),
+        OpCase(_NORM, {**_CONSTANT, "epsilon": 1e-3}),
+        OpCase(_NORM, {**_CONSTANT, "activation": "relu"}),
+    ],
+    "layer_norm": [OpCase(_NORM), OpCase(((3, 7), (7,), (7,)), {"epsilon": 0.1})],
+    "group_norm": [OpCase(_NORM, {"groups": g}) for g in (1, 2, 4)],
     "relu": [_ROWS],
     "leaky_relu": [_ROWS, OpCase(((4, 5),), {"slope": 0.2})],
     "sigmoid": [_ROWS],
@@ -87,7 +97,18 @@ OPS: dict[str, list[OpCase]] = {
     "softmax": [_ROWS, OpCase(((2, 3, 4),))],
     "dropout": [OpCase(((4, 5),), {"rate": 0.3, "key": 11})],
     "flatten": [OpCase(((2, 3, 4, 2),))],
+    "add": [
+        OpCase(((2, 3, 4), (2, 3, 4))),
+        OpCase(((2, 3, 4), (2, 3, 4)), {"activation": "relu"}),
+        OpCase(((2, 3, 4), (2, 3, 4)), {"activation": "tanh"}),
+    ],
+    "concatenate": [OpCase(((2, 3, 4, 2), (2, 3, 4, 5))), OpCase(((4, 3), (4, 2)))],
 }
+
+
+def _conv(filters: int) -> layers.Conv2D:
+    return layers.Conv2D(filters, (3, 2), padding="same", activation="tanh")
+
 
 LAYERS: dict[str, list[LayerCase]] = {
     "Conv2D": [
@@ -121,6 +142,19 @@ LAYERS: dict[str, list[LayerCase]] = {
     ],
     "AveragePool2D": [LayerCase(lambda: layers.AveragePool2D(2, padding="same"), (5, 6, 3))],
     "GlobalAveragePool2D": [LayerCase(lambda: layers.GlobalAveragePool2D(), (5, 6, 3))],
+    "BatchNorm": [
+        LayerCase(lambda: layers.BatchNorm(), (3, 4, 2)),
+        LayerCase(lambda: layers.BatchNorm(0.5, 0.01, activation="relu"), (3, 4, 2)),
+        LayerCase(lambda: layers.BatchNorm(activation="tanh"), (3, 4, 2)),
+    ],
+    "LayerNorm": [
+        LayerCase(lambda: layers.LayerNorm(), (3, 2, 5)),
+        LayerCase(lambda: layers.LayerNorm(0.1), (6,)),
+    ],
+    "GroupNorm": [
+        LayerCase(lambda: layers.GroupNorm(3), (3, 4, 6)),
+        LayerCase(lambda: layers.GroupNorm(1, 0.1), (3, 4, 2)),
+    ],
     "Flatten": [LayerCase(lambda: layers.Flatten(), (3, 4, 2))],
     "Dropout": [LayerCase(lambda: layers.Dropout(0.4), (5, 6))],
     "ReLU": [LayerCase(lambda: layers.ReLU(), (5, 3))],
@@ -129,6 +163,26 @@ LAYERS: dict[str, list[LayerCase]] = {
     "Tanh": [LayerCase(lambda: layers.Tanh(), (5, 3))],
     "GELU": [LayerCase(lambda: layers.GELU(), (5, 3))],
     "Softmax": [LayerCase(lambda: layers.Softmax(), (5, 3))],
+    "Identity": [LayerCase(lambda: layers.Identity(), (5, 3))],
+    "Add": [
+        LayerCase(lambda: layers.Add([_conv(3), layers.Identity()]), (4, 5, 3)),
+        LayerCase(lambda: layers.Add([(a := _conv(2)), _conv(2), a]), (4, 5, 3)),
+    ],
+    "Concatenate": [
+        LayerCase(lambda: layers.Concatenate([_conv(2), layers.Identity()]), (4, 5, 3)),
+        LayerCase(
+            lambda: layers.Concatenate([[_conv(2), layers.Dropout(0.3)], layers.Tanh(), _conv(4)]),
+            (4, 5, 3),
+        ),
+    ],
+    "Residual": [
+        LayerCase(lambda: layers.Residual([_conv(2), _conv(3)]), (4, 5, 3)),
+        LayerCase(lambda: layers.Residual(_conv(2), _conv(2), activation="tanh"), (4, 5, 3)),
+        LayerCase(lambda: layers.Residual(layers.Tanh(), activation=None), (4, 5, 3)),
+    ],
+    "DenseBlock": [
+        LayerCase(lambda: layers.DenseBlock([_conv(2), layers.Tanh(), _conv(4)]), (4, 5, 3)),
+    ],
 }
 
 

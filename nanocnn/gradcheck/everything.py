@@ -108,6 +108,8 @@ _PLAIN: dict[str, tuple[object, ...]] = {
     "dilation": (1, (1, 1)),
     "padding": ("valid",),
     "groups": (1,),
+    "momentum": (0.9,),
+    "epsilon": (1e-5,),
     "use_bias": (True,),
     "initializer": ("glorot_uniform",),
 }

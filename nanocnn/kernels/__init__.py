@@ -34,6 +34,15 @@ from .dropout import dropout_backward, dropout_forward
 from .elementwise import ACTIVATIONS, fused_backward
 from .flatten import flatten_backward, flatten_forward
 from .intensity import adjust_images, blur_images
+from .join import add_forward, concatenate_backward, concatenate_forward
+from .norm import (
+    batch_norm_backward,
+    batch_norm_backward_constant,
+    batch_norm_forward,
+    batch_norm_statistics,
+    group_norm_backward,
+    group_norm_forward,
+)
 from .normal import normal_numbers
 from .optimizers import adam_update, rmsprop_update, sgd_update
 from .pool import (
@@ -50,10 +59,17 @@ from .warp import warp_images
 __all__ = [
     "ACTIVATIONS",
     "adam_update",
+    "add_forward",
     "adjust_images",
     "average_pool2d_backward",
     "average_pool2d_forward",
+    "batch_norm_backward",
+    "batch_norm_backward_constant",
+    "batch_norm_forward",
+    "batch_norm_statistics",
     "blur_images",
+    "concatenate_backward",
+    "concatenate_forward",
     "conv2d_backward_bias",
     "conv2d_backward_input",
     "conv2d_backward_weight",
@@ -73,6 +89,8 @@ __all__ = [
     "gelu_forward",
     "global_average_pool2d_backward",
     "global_average_pool2d_forward",
+    "group_norm_backward",
+    "group_norm_forward",
     "leaky_relu_backward",
     "leaky_relu_forward",
     "max_pool2d_backward",

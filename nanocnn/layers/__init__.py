@@ -5,21 +5,32 @@ from .base import Layer
 from .conv import Conv2D
 from .dense import Dense
 from .dropout import Dropout
+from .join import Add, Concatenate, Identity
+from .norm import BatchNorm, GroupNorm, LayerNorm
 from .pool import AveragePool2D, GlobalAveragePool2D, MaxPool2D
+from .residual import DenseBlock, Residual
 from .shape import Flatten
 
 __all__ = [
     "GELU",
+    "Add",
     "AveragePool2D",
+    "BatchNorm",
+    "Concatenate",
     "Conv2D",
     "Dense",
+    "DenseBlock",
     "Dropout",
     "Flatten",
     "GlobalAveragePool2D",
+    "GroupNorm",
+    "Identity",
     "Layer",
+    "LayerNorm",
     "LeakyReLU",
     "MaxPool2D",
     "ReLU",
+    "Residual",
     "Sigmoid",
     "Softmax",
     "Tanh",

@@ -42,17 +42,21 @@ def fused_part(activation: str | None) -> str | None:
     return activation if activation in FUSED else None
 
 
-def follow(y: Array, cache: Any, activation: str | None) -> tuple[Array, Followed]:
-    """Apply the activation that the operation could not."""
-    if activation is None or activation in FUSED:
+def follow(
+    y: Array, cache: Any, activation: str | None, fused: tuple[str, ...] = FUSED
+) -> tuple[Array, Followed]:
+    """Apply the activation that the operation could not; it can do those in `fused`."""
+    if activation is None or activation in fused:
         return y, Followed(cache, None)
     a, activation_cache = PAIRS[activation][0](y)
     return a, Followed(cache, activation_cache)
 
 
-def unfollow(dy: Array, cache: Followed, activation: str | None) -> Array:
+def unfollow(
+    dy: Array, cache: Followed, activation: str | None, fused: tuple[str, ...] = FUSED
+) -> Array:
     """Carry a gradient back through what `follow` applied."""
-    if activation is None or activation in FUSED:
+    if activation is None or activation in fused:
         return dy
     dz: Array = PAIRS[activation][1](dy, cache.activation)
     return dz

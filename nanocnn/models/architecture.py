@@ -12,11 +12,14 @@ from typing import Any
 from .. import layers as _layers
 from ..layers.affine import Affine
 from ..layers.base import Array, Layer
+from ..layers.container import Container
+from ..layers.norm import Normalization
 from .sequential import Sequential
 
 # A layer may stand in a model many times, and so may a model with many layers, and so on: a file
 # of a few lines could ask for more steps than there is time. The count is of steps, not of layers.
 MAX_STEPS = 100_000
+LEARNERS = (Affine, Normalization)  # the layers of this package that have parameters
 
 
 def describe(layer: Layer, seen: dict[int, int] | None = None) -> dict[str, Any]:
@@ -29,7 +32,7 @@ def describe(layer: Layer, seen: dict[int, int] | None = None) -> dict[str, Any]
         return {"same_as": seen[id(layer)]}
     seen[id(layer)] = len(seen)
     described: dict[str, Any] = {"class": type(layer).__name__, "config": layer.get_config()}
-    if isinstance(layer, Sequential):
+    if isinstance(layer, Container):
         described["layers"] = [describe(part, seen) for part in layer.layers]
     elif not layer.trainable:
         described["frozen"] = True
@@ -62,30 +65,36 @@ class Maker:
             return self._made_before(about["same_as"])
         number = len(self._made)
         self._made.append(None)
-        kind, config, steps = self._class(about.get("class")), about.get("config"), 1
+        kind, config = self._class(about.get("class")), about.get("config")
         if not isinstance(config, dict):
             raise ValueError(f"{kind.__name__} has no config")
         config = {key: _tuples(value) for key, value in config.items()}
-        if kind is Sequential:
-            config.pop("input_shape", None)
-            parts = about.get("layers")
-            if not isinstance(parts, list):
-                raise ValueError("a Sequential has no list of layers")
-            config["layers"], steps = [], 0
-            for part in parts:
-                layer, more = self._make(part)
-                config["layers"].append(layer)
-                steps += more
-                if steps > MAX_STEPS:
-                    raise ValueError(f"it has more than {MAX_STEPS:,} layers")
         initializer = config.get("initializer")
         if isinstance(initializer, str) and initializer in self._custom:
             config["initializer"] = self._custom[initializer]
-        made: Layer = kind(**config)
+        if issubclass(kind, Container):
+            layers, steps = self._make_all(about.get("layers"), kind.__name__)
+            if kind is Sequential:
+                config.pop("input_shape", None)
+            made: Layer = kind.from_layers(layers, config)
+        else:
+            made, steps = kind(**config), 1
         if about.get("frozen") is True:
             made.freeze()
         self._made[number] = made, steps
         return made, steps
+
+    def _make_all(self, parts: Any, whose: str) -> tuple[list[Layer], int]:
+        if not isinstance(parts, list):
+            raise ValueError(f"a {whose} has no list of layers")
+        layers, steps = [], 0
+        for part in parts:
+            layer, more = self._make(part)
+            layers.append(layer)
+            steps += more
+            if steps > MAX_STEPS:
+                raise ValueError(f"it has more than {MAX_STEPS:,} layers")
+        return layers, steps
 
     def _made_before(self, number: Any) -> tuple[Layer, int]:
         found = None
@@ -124,24 +133,24 @@ def hand_out(model: Sequential, params: Mapping[str, Array]) -> None:
     _set_dtype(model, model.dtype)
     model.params = dict(params)
     for name, layer in _leaves(model):
-        if isinstance(layer, Affine) and not layer.params:
+        if isinstance(layer, LEARNERS) and not layer.params:
             raise ValueError(f"the parameters of {name} are missing")
         ours = type(layer).__module__.startswith(f"{_layers.__name__}.")
-        if layer.params and ours and not isinstance(layer, Affine):
+        if layer.params and ours and not isinstance(layer, LEARNERS):
             raise ValueError(f"{name} has parameters, a {type(layer).__name__} has none")
 
 
 def _set_dtype(layer: Layer, dtype: str) -> None:
     layer.dtype = dtype
-    if isinstance(layer, Sequential):
+    if isinstance(layer, Container):
         for part in layer.layers:
             _set_dtype(part, dtype)
 
 
-def _leaves(model: Sequential) -> list[tuple[str, Layer]]:
+def _leaves(model: Container) -> list[tuple[str, Layer]]:
     found = []
     for layer in model.layers:
-        if isinstance(layer, Sequential):
+        if isinstance(layer, Container):
             found += [(f"{layer.name}.{name}", leaf) for name, leaf in _leaves(layer)]
         else:
             found.append((str(layer.name), layer))

@@ -184,7 +184,10 @@ def load(
         raise ModelFileError(f"{name} cannot be rebuilt: {_one_line(error)}") from None
     params = _fitting(name, model.params, tensors, "params", model.dtype)
     state = _fitting(name, model.state, tensors, "state")
-    model.params, model.state = params, state
+    try:
+        model.params, model.state = params, state
+    except ValueError as error:
+        raise ModelFileError(f"{name} is damaged: {_one_line(error)}") from None
     if about.get("preparation") is not None:  # files of earlier versions have none
         model.preparation = _preparation(name, about["preparation"], custom_objects or {})
     if compile and about.get("compile") is not None:

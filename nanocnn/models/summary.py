@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._backend import backend
-from ..layers.base import Layer
+from ..layers.base import Layer, Shape
+from ..layers.container import Container, output_shape_of
 from .model import Model
-from .pooled_relu import with_pooled_slopes
 
 
 def _arrays(cache: Any) -> list[np.ndarray[Any, Any]]:
@@ -24,35 +24,74 @@ def _address(array: np.ndarray[Any, Any]) -> int:
     return int(array.__array_interface__["data"][0])
 
 
-def _rows(model: Model, layers: tuple[Layer, ...]) -> list[tuple[str, ...]]:
-    """Run one image of zeros through the layers and look at what their caches hold.
+class _Row(NamedTuple):
+    """A line of the table; a container's numbers are those of all that is in it."""
+
+    name: str
+    output: Shape
+    parameters: int
+    frozen: bool
+    multiply_adds: int
+    kept: int
+
+    def cells(self) -> tuple[str, ...]:
+        frozen = " frozen" if self.frozen and self.parameters else ""
+        return (
+            self.name,
+            " x ".join(map(str, self.output)),
+            f"{self.parameters:,}{frozen}",
+            f"{self.multiply_adds:,}",
+            f"{self.kept:,}",
+        )
+
+
+def _rows(layer: Layer, shape: Shape, cache: Any, counted: set[int], depth: int) -> list[_Row]:
+    """Return the layer's line, and behind it, if it is a container, those of its layers, indented.
 
     An array that two caches share, or a view of it, is counted once, where it first appears;
-    parameters are not counted.
+    what has come before is in `counted`.
     """
-    assert model.input_shape is not None
-    x = np.zeros((1, *model.input_shape), model.dtype)
-    counted = {_address(p) for p in model.params.values()}
-    rows: list[tuple[str, ...]] = []
-    alive: list[Any] = []  # all caches at once, as in training: so no address comes twice
+    inside: list[_Row] = []
+    kept = 0
+    if isinstance(layer, Container):
+        for (child, seen), own in zip(_children(layer, shape), cache.caches, strict=True):
+            rows = _rows(child, seen, own, counted, depth + 1)
+            kept += rows[0].kept
+            inside += rows
+    arrays = {_address(a): a.nbytes for a in _arrays(cache) if _address(a) not in counted}
+    counted |= set(arrays)
+    parameters = {_address(p): p.size for p in layer.params.values()}
+    row = _Row(
+        f"{'  ' * depth}{layer.name} ({type(layer).__name__})",
+        output_shape_of(layer, shape),
+        sum(parameters.values()),
+        not layer.trainable,
+        layer.multiply_adds(shape),
+        kept + sum(arrays.values()),
+    )
+    return [row, *inside]
+
+
+def _children(layer: Container, shape: Shape) -> list[tuple[Layer, Shape]]:
+    """Return the layers in a container, each with the shape of its input."""
+    found: list[tuple[Layer, Shape]] = []
+
+    def visit(child: Layer, seen: Shape) -> Shape:
+        found.append((child, seen))
+        return output_shape_of(child, seen)
+
+    layer.trace_shapes(shape, visit)
+    return found
+
+
+def _rows_of(model: Model, shape: Shape, images: int) -> list[_Row]:
+    """Run images of zeros through the model and look at what its caches hold."""
+    x = np.zeros((images, *shape), model.dtype)
     with backend("vectorized"):  # nothing to compile, and the caches are the same
-        for layer, acting in zip(layers, with_pooled_slopes(layers), strict=True):
-            y, cache = acting.forward(x, training=True, rng=0)
-            alive.append((x, cache))
-            kept = {_address(a): a.nbytes for a in _arrays(cache) if _address(a) not in counted}
-            counted |= set(kept)
-            parameters = sum(p.size for p in layer.params.values())
-            rows.append(
-                (
-                    f"{layer.name} ({type(layer).__name__})",
-                    " x ".join(map(str, y.shape[1:])),
-                    f"{parameters:,}" + ("" if layer.trainable or not parameters else " frozen"),
-                    f"{layer.multiply_adds(x.shape[1:]):,}",
-                    f"{sum(kept.values()):,}",
-                )
-            )
-            x = y
-    return rows
+        # All caches are there at once, as in training: so no address comes twice.
+        cache = model.forward(x, training=True, rng=0)[1]
+    counted = {_address(p) for p in model.params.values()}
+    return _rows(model, shape, cache, counted, -1)
 
 
 def summarize(model: Model) -> str:
@@ -67,16 +106,19 @@ def summarize(model: Model) -> str:
         raise ValueError(
             "the model has no shapes yet; give it an input_shape, for example (128, 128, 3)"
         )
-    layers: tuple[Layer, ...] = getattr(model, "layers", (model,))
+    # What an image costs is what a third adds to two: statistics of a batch need two at least, and
+    # are kept once, however many there are.
+    two, three = (_rows_of(model, model.input_shape, images) for images in (2, 3))
+    found = [b._replace(kept=b.kept - a.kept) for a, b in zip(two, three, strict=True)]
+    whole, rows = found[0], [row.cells() for row in found[1:] or found]
     head = ("layer", "output", "parameters", "multiply-adds", "bytes for backward")
-    rows = _rows(model, layers)
     parameters = {_address(p): p for p in model.params.values()}.values()
     totals = (
         "total, one image",
         "",
         f"{sum(p.size for p in parameters):,}",
-        f"{model.multiply_adds(model.input_shape):,}",
-        f"{sum(int(row[4].replace(',', '')) for row in rows):,}",
+        f"{whole.multiply_adds:,}",
+        f"{whole.kept:,}",
     )
     table = [head, *rows, totals]
     widths = [max(len(row[i]) for row in table) for i in range(len(head))]
@@ -89,5 +131,7 @@ def summarize(model: Model) -> str:
     rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
     where = f"input {' x '.join(map(str, model.input_shape))}, {model.dtype}"
     size = f"parameters take {sum(p.nbytes for p in parameters):,} bytes"
+    if model.state:
+        size += f", running statistics {sum(s.nbytes for s in model.state.values()):,}"
     lines = [where, line(head), rule, *map(line, rows), rule, line(totals), size]
     return "\n".join(lines)

@@ -21,6 +21,15 @@ from .conv import conv2d_backward, conv2d_forward
 from .dense import dense_backward, dense_forward
 from .dropout import dropout_backward, dropout_forward
 from .flatten import flatten_backward, flatten_forward
+from .join import add_backward, add_forward, concatenate_backward, concatenate_forward
+from .norm import (
+    batch_norm_backward,
+    batch_norm_forward,
+    group_norm_backward,
+    group_norm_forward,
+    layer_norm_backward,
+    layer_norm_forward,
+)
 from .pool import (
     average_pool2d_backward,
     average_pool2d_forward,
@@ -32,8 +41,14 @@ from .pool import (
 from .softmax import softmax_backward, softmax_forward
 
 __all__ = [
+    "add_backward",
+    "add_forward",
     "average_pool2d_backward",
     "average_pool2d_forward",
+    "batch_norm_backward",
+    "batch_norm_forward",
+    "concatenate_backward",
+    "concatenate_forward",
     "conv2d_backward",
     "conv2d_forward",
     "dense_backward",
@@ -46,6 +61,10 @@ __all__ = [
     "gelu_forward",
     "global_average_pool2d_backward",
     "global_average_pool2d_forward",
+    "group_norm_backward",
+    "group_norm_forward",
+    "layer_norm_backward",
+    "layer_norm_forward",
     "leaky_relu_backward",
     "leaky_relu_forward",
     "max_pool2d_backward",

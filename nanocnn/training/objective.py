@@ -54,10 +54,11 @@ class Objective(NamedTuple):
 
 
 def _last(model: Any) -> Layer:
+    """Return the layer whose output is the model's: a chain's last, of any other container all."""
     layer = model
-    while getattr(layer, "layers", ()):
+    while isinstance(layer, type(model)) and getattr(layer, "layers", ()):
         layer = layer.layers[-1]
-    return layer  # type: ignore[no-any-return]
+    return layer
 
 
 def _ends_in(model: Any, name: str, kind: type[Layer]) -> bool:
@@ -75,7 +76,7 @@ def _before_softmax(model: Any) -> Any:
     None if there is nothing before it.
     """
     *front, last = model.layers
-    if getattr(last, "layers", ()):
+    if isinstance(last, type(model)):
         inner = _before_softmax(last)
         front += [] if inner is None else [inner]
     elif not isinstance(last, Softmax):

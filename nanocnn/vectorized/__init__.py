@@ -34,11 +34,20 @@ from .dense import (
 from .dropout import dropout_backward, dropout_forward, dropout_mask
 from .flatten import flatten_backward, flatten_forward
 from .intensity import adjust_images, blur_images
+from .join import add_forward, concatenate_backward, concatenate_forward
 from .losses import (
     binary_cross_entropy,
     categorical_crossentropy,
     mean_squared_error,
     softmax_cross_entropy,
+)
+from .norm import (
+    batch_norm_backward,
+    batch_norm_backward_constant,
+    batch_norm_forward,
+    batch_norm_statistics,
+    group_norm_backward,
+    group_norm_forward,
 )
 from .normal import normal_numbers
 from .optimizers import adam_update, rmsprop_update, sgd_update
@@ -55,12 +64,19 @@ from .warp import warp_images
 
 __all__ = [
     "adam_update",
+    "add_forward",
     "adjust_images",
     "average_pool2d_backward",
     "average_pool2d_forward",
+    "batch_norm_backward",
+    "batch_norm_backward_constant",
+    "batch_norm_forward",
+    "batch_norm_statistics",
     "binary_cross_entropy",
     "blur_images",
     "categorical_crossentropy",
+    "concatenate_backward",
+    "concatenate_forward",
     "conv2d_backward_bias",
     "conv2d_backward_input",
     "conv2d_backward_weight",
@@ -79,6 +95,8 @@ __all__ = [
     "gelu_forward",
     "global_average_pool2d_backward",
     "global_average_pool2d_forward",
+    "group_norm_backward",
+    "group_norm_forward",
     "leaky_relu_backward",
     "leaky_relu_forward",
     "max_pool2d_backward",

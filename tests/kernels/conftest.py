@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from nanocnn import config
-from nanocnn.kernels import conv, dropout, elementwise, optimizers, threads
+from nanocnn.kernels import conv, dropout, elementwise, norm, optimizers, threads
 from tests.sizes import JIT
 
 
@@ -23,7 +23,7 @@ def many_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], li
     """
     if not JIT:  # smaller work items for smaller arrays; into machine code the sizes are built in
         monkeypatch.setattr(conv, "PART_BYTES", 4 << 10)
-        for module in (dropout, elementwise, optimizers):
+        for module in (dropout, elementwise, norm, optimizers):
             monkeypatch.setattr(module, "BLOCK", 1 << 8)
     used: list[int] = []
     workers = threads._workers

@@ -52,6 +52,8 @@ X, W, B = normal(*PIXELS, C), normal(3, 3, C, F, seed=1), normal(F, seed=2)
 WIDE_X, WIDE_W = normal(3, 9, 8, WIDE_C), normal(3, 3, WIDE_C, WIDE_F, seed=1)  # dw in one part
 DY, WIDE_DY = normal(*PIXELS, F, seed=3), normal(3, 9, 8, WIDE_F, seed=3)
 ROWS, WEIGHTS, ROWS_DY = normal(70, D), normal(D, 70, seed=1), normal(70, 70, seed=2)
+AFFINE, CUBES = (normal(C, seed=5), normal(C, seed=6)), X.reshape(PIXELS[0], -1, C)
+PLACES = X.reshape(-1, C)
 IMAGES = np.abs(normal(*PIXELS, 3, seed=4)) % 1
 MOVES, GRIDS = np.eye(2, 3) + normal(4, 2, 3) / 10.0, 0.5 * normal(4, 7, 7, 2).astype(np.float64)
 MASKS, ONES = (9 * IMAGES[..., 0]).astype(np.uint8), np.ones(4)
@@ -95,6 +97,16 @@ WORK: dict[str, Callable[[], list[np.ndarray]]] = {
     "fused_backward": lambda: [*kernels.fused_backward(DY, DY, "sigmoid")],
     "softmax": lambda: [kernels.softmax_forward(X), kernels.softmax_backward(X, X)],
     "dropout": lambda: [kernels.dropout_forward(X, 0.3, 9), kernels.dropout_backward(X, 0.3, 9)],
+    "batch_norm": lambda: [
+        *(found := kernels.batch_norm_statistics(PLACES)),
+        kernels.batch_norm_forward(PLACES, *AFFINE, *found, 0.1, "relu"),
+        *kernels.batch_norm_backward(PLACES, PLACES, AFFINE[0], *found, 0.1, AFFINE[1], "relu"),
+        *kernels.batch_norm_backward_constant(PLACES, PLACES, AFFINE[0], *found, 0.1),
+    ],
+    "group_norm": lambda: [
+        *(found := kernels.group_norm_forward(CUBES, *AFFINE, 1, 0.1)),
+        *kernels.group_norm_backward(CUBES, CUBES, AFFINE[0], *found[1:], 0.1),
+    ],
     "warp_images": lambda: [*kernels.warp_images(IMAGES, MASKS, MOVES, GRIDS)],
     "blur_images": lambda: [kernels.blur_images(IMAGES, 1.5 * ONES)],
     "adjust_images": lambda: [
@@ -107,6 +119,11 @@ WORK: dict[str, Callable[[], list[np.ndarray]]] = {
             np.arange(4, dtype=np.uint64),
             BOXES,
         )
+    ],
+    "add": lambda: [kernels.add_forward(X, X, "relu"), kernels.add_forward(X, X, "tanh")],
+    "concatenate": lambda: [
+        y := kernels.concatenate_forward(X, DY),
+        kernels.concatenate_backward(y, X.shape[-1], y.shape[-1]),
     ],
     "normal_numbers": lambda: [kernels.normal_numbers(7, MANY)],
     "sgd_update": sgd,

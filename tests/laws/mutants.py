@@ -15,6 +15,7 @@ from ops.calls import CALLS
 
 from .test_batch import SEPARATE
 from .test_linearity import LINEAR
+from .test_norm import NORMS
 
 Wrong = Callable[..., Any]
 # (law, operation or "", function of `nanocnn.vectorized`, what stands for it)
@@ -25,7 +26,10 @@ def wrong(function: str, *laws: str, over: Any = ("",)) -> Callable[[Wrong], Wro
     """Let the mistake stand for `function` where these laws are tried, `{}` being the operation."""
 
     def decorate(mistake: Wrong) -> Wrong:
-        MUTANTS.extend((law, op, function.format(op), mistake) for law in laws for op in over)
+        named = {op: "group_norm" if op == "layer_norm" else op for op in over}  # of rows
+        MUTANTS.extend(
+            (law, op, function.format(named[op]), mistake) for law in laws for op in over
+        )
         return mistake
 
     return decorate
@@ -45,6 +49,8 @@ def of_result(change: Callable[[Any], Any]) -> Wrong:
 
 def backward(op: str) -> str:
     """Return the name of the function that makes dx."""
+    if op == "layer_norm":  # of rows, in one group
+        return "group_norm_backward"
     return f"{op}_backward_input" if op in ("conv2d", "dense") else f"{op}_backward"
 
 
@@ -62,6 +68,7 @@ mixed = of_result(lambda y: (y + y.mean(axis=0, keepdims=True)).astype(y.dtype))
 wrong("{}_forward", "test_forward_is_linear", over=LINEAR)(add_one)
 wrong("{}_forward", "test_forward_of_each_image_alone", over=SEPARATE)(mixed)
 wrong("{}_forward", "test_exchanged_images_exchange_results", over=SEPARATE)(by_place)
+wrong("batch_norm_forward", "test_exchanged_images_of_a_batch")(by_place)
 wrong("conv2d_forward", "test_layers_in_inference", over=["Conv2D", "Conv2D all options"])(mixed)
 wrong("dense_forward", "test_layers_in_inference", over=["Dense"])(by_place)
 wrong("conv2d_forward", "test_larger_convolutions_of_each_image_alone")(mixed)
@@ -252,3 +259,27 @@ def gate_not_differentiated_back(right: Wrong, dy: Any, x: Any) -> Any:
 @wrong("dropout_forward", "test_dropout_keeps_the_mean", "test_dropout_zeroes_or_scales")
 def not_scaled(right: Wrong, x: Any, rate: float, key: int) -> Any:
     return (right(x, rate, key) * (1 - rate)).astype(x.dtype)
+
+
+@wrong("{}_forward", "test_x_may_be_shifted_and_scaled", over=NORMS)
+@wrong("{}_forward", "test_the_output_has_mean_0_and_variance_1", over=NORMS)
+def mean_left_in(right: Wrong, x: Any, *rest: Any) -> Any:
+    return of_result(lambda y: y + x)(right, x, *rest)
+
+
+@wrong("{}_backward", "test_dx_is_orthogonal_to_1_and_to_xhat", over=NORMS)
+def as_if_constant(right: Wrong, dy: Any, x: Any, gamma: Any, *rest: Any) -> Any:
+    return (dy * gamma, *right(dy, x, gamma, *rest)[1:])
+
+
+@wrong("batch_norm_statistics", "test_given_its_own_statistics_a_batch_comes_out_the_same")
+def unlike_each_time(right: Wrong, x: Any) -> Any:
+    mean, variance = right(x)
+    x.setflags(write=True)
+    x += 1  # what was normalized is not what is normalized next
+    return mean, variance
+
+
+@wrong("group_norm_forward", "test_a_group_for_each_channel_is_batch_norm_of_each_image")
+def one_group(right: Wrong, x: Any, gamma: Any, beta: Any, groups: int, epsilon: float) -> Any:
+    return right(x, gamma, beta, 1, epsilon)

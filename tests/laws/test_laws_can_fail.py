@@ -18,6 +18,7 @@ from . import (
     test_batch,
     test_filters,
     test_linearity,
+    test_norm,
     test_pooling,
     test_softmax,
     test_translation,
@@ -27,6 +28,7 @@ from .mutants import MUTANTS, Wrong
 from .tools import LAWS
 
 FILES: list[ModuleType] = [
+    test_norm,
     test_activations,
     test_batch,
     test_filters,

@@ -10,8 +10,15 @@ import numpy as np
 
 import nanocnn as nc
 from nanocnn.layers.base import Array, Layer
+from nanocnn.layers.container import Container
 
 Shape = tuple[int, ...]
+
+
+def same_conv(filters: int) -> nc.Conv2D:
+    """Return a convolution that keeps the image's size."""
+    return nc.Conv2D(filters, (3, 2), padding="same", activation="tanh")
+
 
 # name: (how to make it, shape of one input, shape of one output)
 CASES: dict[str, tuple[Callable[[], Layer], Shape, Shape]] = {
@@ -48,6 +55,15 @@ CASES: dict[str, tuple[Callable[[], Layer], Shape, Shape]] = {
     ),
     "AveragePool2D": (lambda: nc.AveragePool2D(2, padding="same"), (5, 6, 3), (3, 3, 3)),
     "GlobalAveragePool2D": (lambda: nc.GlobalAveragePool2D(), (5, 6, 3), (3,)),
+    "BatchNorm": (lambda: nc.BatchNorm(), (5, 6, 3), (5, 6, 3)),
+    "BatchNorm relu": (
+        lambda: nc.BatchNorm(0.8, 1e-3, activation="relu", name="b"),
+        (5, 6, 3),
+        (5, 6, 3),
+    ),
+    "BatchNorm gelu": (lambda: nc.BatchNorm(activation="gelu"), (5, 6, 3), (5, 6, 3)),
+    "LayerNorm": (lambda: nc.LayerNorm(0.1), (5, 6, 3), (5, 6, 3)),
+    "GroupNorm": (lambda: nc.GroupNorm(3), (5, 4, 6), (5, 4, 6)),
     "Flatten": (lambda: nc.Flatten(), (5, 6, 3), (90,)),
     "Dropout": (lambda: nc.Dropout(0.4), (5, 6, 3), (5, 6, 3)),
     "ReLU": (lambda: nc.ReLU(), (5, 3), (5, 3)),
@@ -56,6 +72,23 @@ CASES: dict[str, tuple[Callable[[], Layer], Shape, Shape]] = {
     "Tanh": (lambda: nc.Tanh(), (5, 3), (5, 3)),
     "GELU": (lambda: nc.GELU(), (5, 3), (5, 3)),
     "Softmax": (lambda: nc.Softmax(), (5, 3), (5, 3)),
+    "Identity": (lambda: nc.Identity(), (5, 3), (5, 3)),
+    "Add": (lambda: nc.Add([same_conv(3), nc.Identity()]), (4, 5, 3), (4, 5, 3)),
+    "Add three": (lambda: nc.Add([(c := same_conv(2)), nc.Dense(2), c]), (4, 5, 3), (4, 5, 2)),
+    "Concatenate": (lambda: nc.Concatenate([same_conv(2), nc.Identity()]), (4, 5, 3), (4, 5, 5)),
+    "Concatenate three": (
+        lambda: nc.Concatenate([[same_conv(2), nc.Dropout(0.4)], nc.Tanh(), nc.Dropout(0.3)]),
+        (4, 5, 3),
+        (4, 5, 8),
+    ),
+    "Residual": (lambda: nc.Residual([same_conv(2), same_conv(3)]), (4, 5, 3), (4, 5, 3)),
+    "Residual shortcut": (
+        lambda: nc.Residual(same_conv(2), nc.Dense(2), activation="sigmoid", name="r"),
+        (4, 5, 3),
+        (4, 5, 2),
+    ),
+    "Residual linear": (lambda: nc.Residual(nc.Dropout(0.3), activation=None), (5, 3), (5, 3)),
+    "DenseBlock": (lambda: nc.DenseBlock([same_conv(2), nc.Dense(1)]), (4, 5, 3), (4, 5, 6)),
 }
 NAMES = list(CASES)
 
@@ -75,6 +108,15 @@ def built(name: str, dtype: str = "float32") -> tuple[Layer, Shape, Shape]:
 def images(shape: Shape, dtype: str = "float32", n: int = 3, seed: int = 0) -> Array:
     """Return standard normal numbers (n, *shape)."""
     return np.random.default_rng(seed).standard_normal((n, *shape)).astype(dtype)
+
+
+def remade(layer: Layer) -> Layer:
+    """Return a layer of the same configuration; of a container, the children's as well."""
+    if isinstance(layer, Container):
+        made: dict[int, Layer] = {}
+        children = [made.setdefault(id(a), remade(a)) for a in layer.layers]
+        return type(layer).from_layers(children, layer.get_config())
+    return type(layer)(**layer.get_config())
 
 
 def snapshot(layer: Layer) -> Any:

@@ -79,6 +79,11 @@ CASES: dict[str, list[Case]] = {
         Case(((3, 3),), {"rate": 0.3, "key": 5}),
     ],
     "flatten": [Case(((2, 3, 2, 2),)), Case(((4, 2, 2),))],
+    "add": [
+        Case(((2, 3, 4), (2, 3, 4))),
+        Case(((3, 3), (3, 3)), {"activation": "sigmoid"}),
+    ],
+    "concatenate": [Case(((2, 3, 2, 4), (2, 3, 2, 5))), Case(((3, 3), (3, 3)))],
     "softmax_cross_entropy": [Case(((4, 3),), {}, _labels), Case(((3, 3),), _THREE, _soft)],
     "categorical_crossentropy": [Case(((4, 3),), {}, _labels), Case(((3, 3),), _THREE, _soft)],
     "binary_cross_entropy": [

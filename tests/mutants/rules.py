@@ -57,7 +57,18 @@ def scale(node: ast.AST) -> Iterator[ast.AST]:
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
         yield node.left
         yield ast.BinOp(node.left, ast.Mult(), node.right)
-    if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
+    if (
+        isinstance(node, ast.Return)
+        and isinstance(node.value, ast.Tuple)
+        and (
+            len(node.value.elts) == 3  # several gradients
+        )
+    ):
+        for k in range(3):
+            parts = [ast.unparse(g) for g in node.value.elts]
+            parts[k] += " * len(dy)"
+            yield _statement(f"return ({', '.join(parts)})")
+    elif isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
         loss, gradient = node.value.elts  # a loss returns both
         value, dy = ast.unparse(loss), ast.unparse(gradient)
         yield _statement(f"return ({value}, {dy} * len({dy}))")

@@ -170,6 +170,47 @@ def global_pool_calls(draw: st.DrawFn) -> Call:
     return Call("global_average_pool2d", source, whole, (values(source, whole, shape),))
 
 
+@st.composite
+def norm_calls(draw: st.DrawFn, op: str) -> Call:
+    """Draw a normalization; gamma and beta are never whole, or relu would meet its kink."""
+    sizes = draw(different(draw(st.integers(2, 4)), 1, 6))
+    source, whole, options = draw(sources), draw(st.booleans()), {}
+    if op == "group_norm":  # groups of two channels at least: one number alone says nothing
+        options["groups"] = draw(st.integers(1, 3))
+        sizes[-1] = 2 * options["groups"] * draw(st.integers(1, 2))
+    options["epsilon"] = draw(st.sampled_from([0.01, 0.3, 1.0]))
+    c = sizes[-1]
+    if op == "batch_norm":
+        options["activation"] = draw(st.sampled_from([None, "relu"]))
+        if draw(st.booleans()):
+            options["mean"] = np.linspace(-1, 2, c)
+            options["variance"] = np.linspace(2, 0, c)
+    arrays = (
+        values(source, whole, tuple(sizes)),
+        values(source, False, (c,), 1),
+        values(source, False, (c,), 2),
+    )
+    # Where the variance is small, 1/s is what roundings of x and of dy are multiplied with.
+    terms = 1024 / options["epsilon"]
+    return Call(op, source, whole, arrays, options, lambda shape: (terms,) * 4)
+
+
+@st.composite
+def join_calls(draw: st.DrawFn, op: str) -> Call:
+    """Draw two arrays of one shape; for a concatenation each has channels of its own."""
+    sizes = draw(different(draw(st.integers(2, 4)) + 1, 1, 6))
+    source, whole = draw(sources), draw(st.booleans())
+    a, b = tuple(sizes[:-1]), (*sizes[:-2], sizes[-1])
+    if op == "concatenate":
+        arrays = values(source, whole, a), values(source, whole, b, 1)
+        return Call(op, source, whole, arrays, terms=lambda shape: (0, 0, 0))
+    activation = draw(fused)
+    terms = 0 if activation in (None, "relu") else 1
+    arrays = values(source, whole, a), values(source, whole, a, 1)
+    options = {"activation": activation}
+    return Call(op, source, whole, arrays, options, lambda shape: (terms, 4 * terms, 4 * terms))
+
+
 none = st.just({})
 slopes = st.fixed_dictionaries({"slope": st.sampled_from([0.0, 0.01, 0.3, 1.0, 2.5])})
 masks = st.fixed_dictionaries(
@@ -185,6 +226,9 @@ CALLS: dict[str, st.SearchStrategy[Call]] = {
     "max_pool2d": pool_calls("max_pool2d"),
     "average_pool2d": pool_calls("average_pool2d"),
     "global_average_pool2d": global_pool_calls(),
+    "batch_norm": norm_calls("batch_norm"),
+    "layer_norm": norm_calls("layer_norm"),
+    "group_norm": norm_calls("group_norm"),
     "relu": elementwise_calls("relu", none, (1, 4)),
     "leaky_relu": elementwise_calls("leaky_relu", slopes, (1, 4)),
     "sigmoid": elementwise_calls("sigmoid", none, (1, 4)),
@@ -193,4 +237,6 @@ CALLS: dict[str, st.SearchStrategy[Call]] = {
     "softmax": elementwise_calls("softmax", none, (1, 4)),
     "dropout": elementwise_calls("dropout", masks, (1, 4)),
     "flatten": elementwise_calls("flatten", none, (1, 4)),
+    "add": join_calls("add"),
+    "concatenate": join_calls("concatenate"),
 }

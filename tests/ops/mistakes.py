@@ -228,6 +228,26 @@ WRONG_VALUES: dict[str, tuple[Callable[[], object], list[str]]] = {
         lambda: ops.flatten_backward(ROWS, ops.flatten_forward(X)[1]),
         ["flatten backward: dy must have shape (2, 120)", "got (3, 4)"],
     ),
+    "add other shapes": (
+        lambda: ops.add_forward(X, X[:, :2]),
+        ["add: b must have shape (2, 5, 6, 4), got (2, 2, 6, 4)"],
+    ),
+    "add with gelu": (
+        lambda: ops.add_forward(X, X, activation="gelu"),
+        ["add: activation must be None or one of 'relu'", "'gelu'"],
+    ),
+    "add dy": (
+        lambda: ops.add_backward(ROWS, ops.add_forward(X, X)[1]),
+        ["add backward: dy must have shape (2, 5, 6, 4)", "got (3, 4)"],
+    ),
+    "concatenate other sizes": (
+        lambda: ops.concatenate_forward(X, X[:, :2]),
+        ["concatenate: a and b must have the same shape but for the last axis", "(2, 2, 6, 4)"],
+    ),
+    "concatenate dy": (
+        lambda: ops.concatenate_backward(X, ops.concatenate_forward(X, X)[1]),
+        ["concatenate backward: dy must have shape (2, 5, 6, 8)"],
+    ),
     "backend": (
         lambda: nc.backend("cuda").__enter__(),
         ["backend 'cuda' is unknown", "'reference', 'vectorized', 'numba'"],

@@ -17,6 +17,7 @@ R = np.random.default_rng(0)
 X = R.normal(size=(2, 6, 5, 4))
 W, B = R.normal(size=(3, 2, 2, 6)), R.normal(size=6)
 ROWS, MATRIX, BIAS = R.normal(size=(3, 7)), R.normal(size=(7, 5)), R.normal(size=5)
+AFFINE = R.normal(size=4), R.normal(size=4)
 CONV = {"stride": (2, 1), "padding": "same", "dilation": (1, 2), "groups": 2}
 WINDOW = {"window": (3, 2), "stride": (2, 1), "padding": ((1, 2), (0, 1))}
 OPS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
@@ -33,6 +34,14 @@ OPS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "max_pool2d": ((X,), WINDOW),
     "average_pool2d": ((X,), WINDOW),
     "global_average_pool2d": ((X,), {}),
+    "batch_norm": ((X, *AFFINE), {"epsilon": 0.1}),
+    "batch_norm with relu": ((X, *AFFINE), {"activation": "relu"}),
+    "batch_norm with constants": (
+        (X, *AFFINE),
+        {"mean": np.arange(4.0), "variance": np.ones(4), "activation": "relu"},
+    ),
+    "layer_norm": ((X, *AFFINE), {"epsilon": 0.1}),
+    "group_norm": ((X, *AFFINE), {"groups": 2}),
     "relu": ((X,), {}),
     "leaky_relu": ((X, 0.3), {}),
     "sigmoid": ((X,), {}),
@@ -41,6 +50,10 @@ OPS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "softmax": ((X,), {}),
     "dropout": ((X, 0.4, 12345), {}),
     "flatten": ((X,), {}),
+    "add": ((X, X[::-1]), {}),
+    "add with relu": ((X, X[::-1]), {"activation": "relu"}),
+    "add with sigmoid": ((X, X[::-1]), {"activation": "sigmoid"}),
+    "concatenate": ((X, X[..., 1:]), {}),
 }
 parts = pytest.mark.parametrize(("need_dx", "need_dw"), [(True, False), (False, True)])
 

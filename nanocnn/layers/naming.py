@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from ..layers.base import Layer
+from .base import Layer
 
 
 def _snake(name: str) -> str:

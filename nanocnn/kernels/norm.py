@@ -1,0 +1,315 @@
+"""Normalization as single passes over memory, which is all that it costs.
+
+Channels lie innermost. A loop over few of them would not fill vectors, so several pixels are taken
+together: `lanes` numbers in a row, a multiple of the channels, and every constant of a channel is
+written out once for each lane. x - mean is computed as (x - centre) - (mean - centre), where centre
+is the mean in x's own precision: the first difference is as exact as x is, and what is left of the
+mean goes into the constant that is added anyway. So a channel of mean 1e4 and deviation 1 in
+float32 comes out as exact as any other.
+
+Batch statistics take one pass, as sums of d and of d^2 in float64 with d = x - x[0]. The variance
+is mean(d^2) - mean(d)^2, where digits cancel if mean(d) is large; but (x[0] - mean)^2 is one of the
+M squares whose sum is M times the variance, so at worst log2(M) of the 53 bits are lost.
+
+Relu is part of both passes. Backward asks for its gate again: x is read there in any case, and one
+multiply-add costs nothing beside reading the output as well.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from . import memory, threads
+from .jit import U, kernel
+from .microkernel import multiply_add
+
+BLOCK = 1 << 15  # elements of a work item, about
+LANES = 64  # at least so many numbers in a row where channels are fewer, or the loop itself costs
+VECTOR = 32  # numbers; lanes are a multiple of it where that takes few pixels
+PARTS = 32  # sums over images are cut in so many, whatever the threads
+CENTRE, SCALE, OFFSET, SLOPE, LEVEL = range(5)  # rows of a table of constants
+
+
+@kernel
+def _add_moments(x, begin, end, shift, one, two):
+    """Add d and d^2 to each lane's sums, d = x - shift."""
+    lanes = shift.size
+    whole = begin + (end - begin) // (4 * lanes) * (4 * lanes)
+    for start in range(begin, whole, 4 * lanes):
+        for lane in range(lanes):
+            s, e = shift[U(lane)], start + lane
+            a, b = np.float64(x[U(e)]) - s, np.float64(x[U(e + lanes)]) - s
+            c, d = np.float64(x[U(e + 2 * lanes)]) - s, np.float64(x[U(e + 3 * lanes)]) - s
+            one[U(lane)] += (a + b) + (c + d)
+            two[U(lane)] += (a * a + b * b) + (c * c + d * d)
+    for start in range(whole, end, lanes):
+        for lane in range(min(lanes, end - start)):
+            d = np.float64(x[U(start + lane)]) - shift[U(lane)]
+            one[U(lane)] += d
+            two[U(lane)] += d * d
+
+
+@kernel
+def _normalize(x, begin, end, table, relu, y):
+    """y = (x - centre) scale + offset, and relu."""
+    lanes = table.shape[1]
+    centre, scale, offset = table[CENTRE], table[SCALE], table[OFFSET]
+    zero = x.dtype.type(0)
+    for start in range(begin, end, lanes):
+        for lane in range(min(lanes, end - start)):
+            v = multiply_add(x[U(start + lane)] - centre[U(lane)], scale[U(lane)], offset[U(lane)])
+            y[U(start + lane)] = zero if relu and v < 0 else v
+
+
+@kernel
+def _add_gradients(dy, x, begin, end, table, relu, one, two):
+    """Add g and g (x - centre) to each lane's sums, where g is dy behind relu."""
+    lanes = table.shape[1]
+    centre, scale, offset = table[CENTRE], table[SCALE], table[OFFSET]
+    zero = x.dtype.type(0)
+    whole = begin + (end - begin) // (2 * lanes) * (2 * lanes)
+    for start in range(begin, whole, 2 * lanes):
+        for lane in range(lanes):
+            e, f = start + lane, start + lane + lanes
+            a, b = x[U(e)] - centre[U(lane)], x[U(f)] - centre[U(lane)]
+            g, h = dy[U(e)], dy[U(f)]
+            if relu:
+                g = zero if multiply_add(a, scale[U(lane)], offset[U(lane)]) <= 0 else g
+                h = zero if multiply_add(b, scale[U(lane)], offset[U(lane)]) <= 0 else h
+            one[U(lane)] += np.float64(g) + np.float64(h)
+            two[U(lane)] += np.float64(g) * np.float64(a) + np.float64(h) * np.float64(b)
+    for start in range(whole, end, lanes):
+        for lane in range(min(lanes, end - start)):
+            d, g = x[U(start + lane)] - centre[U(lane)], dy[U(start + lane)]
+            v = multiply_add(d, scale[U(lane)], offset[U(lane)])
+            g = zero if relu and v <= 0 else g
+            one[U(lane)] += g
+            two[U(lane)] += np.float64(g) * np.float64(d)
+
+
+@kernel
+def _carry_back(dy, x, begin, end, table, relu, dx):
+    """dx = scale g + slope (x - centre) + level, where g is dy behind relu."""
+    lanes = table.shape[1]
+    centre, scale, offset = table[CENTRE], table[SCALE], table[OFFSET]
+    slope, level = table[SLOPE], table[LEVEL]
+    zero = x.dtype.type(0)
+    for start in range(begin, end, lanes):
+        for lane in range(min(lanes, end - start)):
+            d, g = x[U(start + lane)] - centre[U(lane)], dy[U(start + lane)]
+            v = multiply_add(d, scale[U(lane)], offset[U(lane)])
+            g = zero if relu and v <= 0 else g
+            rest = multiply_add(slope[U(lane)], d, level[U(lane)])
+            dx[U(start + lane)] = multiply_add(scale[U(lane)], g, rest)
+
+
+@kernel
+def _batch_moments(first, last, x, shift, step, sums):
+    for block in range(first, last):
+        end = min((block + 1) * step, x.size)
+        _add_moments(x, block * step, end, shift, sums[block, 0], sums[block, 1])
+
+
+@kernel
+def _batch_normalize(first, last, x, table, relu, step, y):
+    _normalize(x, first * step, min(last * step, x.size), table, relu, y)
+
+
+@kernel
+def _batch_gradients(first, last, dy, x, table, relu, step, sums):
+    for block in range(first, last):
+        end = min((block + 1) * step, x.size)
+        _add_gradients(dy, x, block * step, end, table, relu, sums[block, 0], sums[block, 1])
+
+
+@kernel
+def _batch_carry_back(first, last, dy, x, table, relu, step, dx):
+    _carry_back(dy, x, first * step, min(last * step, x.size), table, relu, dx)
+
+
+def _lanes(channels, pixels):
+    """Return how many numbers in a row are taken together: whole pixels, from shapes alone."""
+    if channels >= LANES:
+        return channels
+    few = VECTOR // math.gcd(channels, VECTOR)  # as many pixels fill whole vectors
+    few = few if few * channels <= 4 * LANES else 1
+    together = few * -(-LANES // (few * channels))
+    return channels * max(1, min(together, pixels))
+
+
+def _cut(x):
+    """Return the lanes, the elements of a block and the number of blocks of (M, C)."""
+    lanes = _lanes(x.shape[1], x.shape[0])
+    step = lanes * max(1, BLOCK // lanes)
+    return lanes, step, -(-x.size // step)
+
+
+def _by_channel(sums, channels):
+    """Add up blocks, then lanes, in order: (blocks, 2, lanes) -> (2, C)."""
+    return sums.sum(axis=0).reshape(2, -1, channels).sum(axis=1)
+
+
+def _table(lanes, dtype, rows):
+    """Write constants of the channels out for every lane."""
+    table = np.empty((len(rows), lanes), dtype)
+    table.reshape(len(rows), -1, rows[0].size)[...] = np.array(rows)[:, None, :]
+    return table
+
+
+def _constants(gamma, beta, mean, variance, epsilon):
+    """Return the rows of (B3) in float64, and the deviation's reciprocal; beta may be None."""
+    centre = mean.astype(gamma.dtype).astype(np.float64)
+    r = 1 / np.sqrt(variance + epsilon)
+    scale = gamma * r
+    offset = (centre - mean) * scale
+    return [centre, scale, offset if beta is None else offset + beta], r
+
+
+def batch_norm_statistics(x):
+    """(B1), (B2)."""
+    lanes, step, blocks = _cut(x)
+    shift = x[:1].astype(np.float64).sum(axis=0)
+    sums = np.zeros((blocks, 2, lanes))
+    args = (memory.flat(x), np.tile(shift, lanes // x.shape[1]), step, sums)
+    threads.run(_batch_moments, blocks, args, x.nbytes / threads.BYTES_PER_SECOND)
+    one, two = _by_channel(sums, x.shape[1]) / max(len(x), 1)
+    variance = two - one * one
+    # As np.maximum, but -0.0 and a NaN stay what they are.
+    return shift + one, np.where(variance < 0, 0.0, variance)
+
+
+def batch_norm_forward(x, gamma, beta, mean, variance, epsilon, activation=None):
+    """(B3), with relu."""
+    lanes, step, blocks = _cut(x)
+    y = memory.empty(x.shape, x.dtype)
+    table = _table(lanes, x.dtype, _constants(gamma, beta, mean, variance, epsilon)[0])
+    args = (memory.flat(x), table, activation == "relu", step, y.reshape(-1))
+    threads.run(_batch_normalize, blocks, args, 2 * x.nbytes / threads.BYTES_PER_SECOND)
+    return y
+
+
+def batch_norm_backward(
+    dy, x, gamma, mean, variance, epsilon, beta=None, activation=None, constant=False
+):
+    """(B4), (B5), (B7), or with constant statistics (B6); relu's gate needs beta."""
+    lanes, step, blocks = _cut(x)
+    relu = activation == "relu"
+    rows, r = _constants(gamma, beta, mean, variance, epsilon)
+    given = (memory.flat(dy), memory.flat(x))
+    sums = np.zeros((blocks, 2, lanes))
+    args = (*given, _table(lanes, x.dtype, rows), relu, step, sums)
+    threads.run(_batch_gradients, blocks, args, 2 * x.nbytes / threads.BYTES_PER_SECOND)
+    centre, scale, _ = rows
+    dbeta, product = _by_channel(sums, x.shape[1])
+    dgamma = r * (product - (mean - centre) * dbeta)
+    slope = level = np.zeros_like(scale)
+    if not constant:
+        share = scale / max(len(x), 1)
+        slope = -share * r * dgamma
+        level = -share * dbeta - slope * (mean - centre)
+    rows += [slope, level]
+    dx = memory.empty(x.shape, x.dtype)
+    args = (*given, _table(lanes, x.dtype, rows), relu, step, dx.reshape(-1))
+    threads.run(_batch_carry_back, blocks, args, 3 * x.nbytes / threads.BYTES_PER_SECOND)
+    return dx, dgamma.astype(dy.dtype), dbeta.astype(dy.dtype)
+
+
+def batch_norm_backward_constant(dy, x, gamma, mean, variance, epsilon, beta=None, activation=None):
+    """(B4), (B5), (B6): the same passes, with nothing taken off dy."""
+    return batch_norm_backward(dy, x, gamma, mean, variance, epsilon, beta, activation, True)
+
+
+@kernel
+def _group_forward(first, last, x, gamma, beta, epsilon, lanes, y, mean, variance):
+    """Items are images: statistics and output, while the image is in the cache."""
+    channels, groups = gamma.size, mean.shape[1]
+    width, size = channels // groups, x.size // mean.shape[0]
+    sums, shift, table = np.zeros((2, lanes)), np.empty(lanes), np.empty((3, lanes), x.dtype)
+    for n in range(first, last):
+        begin = n * size
+        for lane in range(lanes):
+            shift[lane] = x[begin + lane % channels // width * width]
+        sums[:] = 0
+        _add_moments(x, begin, begin + size, shift, sums[0], sums[1])
+        for g in range(groups):
+            one = two = 0.0
+            for pixel in range(0, lanes, channels):
+                for c in range(pixel + g * width, pixel + (g + 1) * width):
+                    one += sums[0, c]
+                    two += sums[1, c]
+            one, two = one / (size // groups), two / (size // groups)
+            mean[n, g] = shift[g * width] + one
+            two -= one * one
+            variance[n, g] = 0.0 if two < 0 else two
+            r = 1 / np.sqrt(variance[n, g] + epsilon)
+            centre = x.dtype.type(mean[n, g])
+            rest = mean[n, g] - np.float64(centre)
+            for pixel in range(0, lanes, channels):
+                for c in range(g * width, (g + 1) * width):
+                    table[CENTRE, pixel + c] = centre
+                    table[SCALE, pixel + c] = gamma[c] * r
+                    table[OFFSET, pixel + c] = beta[c] - rest * gamma[c] * r
+        _normalize(x, begin, begin + size, table, False, y)
+
+
+@kernel
+def _group_backward(first, last, dy, x, gamma, mean, variance, epsilon, lanes, parts, dx, totals):
+    """Items are parts of the batch; totals[part] are dgamma and dbeta of its images."""
+    channels, groups, images = gamma.size, mean.shape[1], mean.shape[0]
+    width, size = channels // groups, x.size // images
+    sums, table = np.zeros((2, lanes)), np.zeros((5, lanes), x.dtype)
+    for part in range(first, last):
+        for n in range(part * images // parts, (part + 1) * images // parts):
+            begin = n * size
+            for lane in range(lanes):
+                table[CENTRE, lane] = mean[n, lane % channels // width]
+            sums[:] = 0
+            _add_gradients(dy, x, begin, begin + size, table, False, sums[0], sums[1])
+            for g in range(groups):
+                r = 1 / np.sqrt(variance[n, g] + epsilon)
+                rest = mean[n, g] - np.float64(x.dtype.type(mean[n, g]))
+                total = product = 0.0
+                for c in range(g * width, (g + 1) * width):
+                    one = two = 0.0
+                    for pixel in range(0, lanes, channels):
+                        one += sums[0, pixel + c]
+                        two += sums[1, pixel + c]
+                    two = r * (two - rest * one)
+                    totals[part, 0, c] += two
+                    totals[part, 1, c] += one
+                    total += gamma[c] * one
+                    product += gamma[c] * two
+                slope = -r * r * product / (size // groups)
+                level = -r * total / (size // groups) - slope * rest
+                for pixel in range(0, lanes, channels):
+                    for c in range(g * width, (g + 1) * width):
+                        table[SCALE, pixel + c] = gamma[c] * r
+                        table[SLOPE, pixel + c] = slope
+                        table[LEVEL, pixel + c] = level
+            _carry_back(dy, x, begin, begin + size, table, False, dx)
+
+
+def group_norm_forward(x, gamma, beta, groups, epsilon):
+    """(B8), (B9), (B10)."""
+    n, pixels, channels = x.shape
+    y = memory.empty(x.shape, x.dtype)
+    mean, variance = np.empty((n, groups)), np.empty((n, groups))
+    parameters = (memory.flat(gamma), memory.flat(beta), float(epsilon))
+    args = (memory.flat(x), *parameters, _lanes(channels, pixels), y.reshape(-1), mean, variance)
+    threads.run(_group_forward, n, args, 3 * x.nbytes / threads.BYTES_PER_SECOND)
+    return y, mean, variance
+
+
+def group_norm_backward(dy, x, gamma, mean, variance, epsilon):
+    """(B11), (B12)."""
+    _, pixels, channels = x.shape
+    dx, totals = memory.empty(x.shape, x.dtype), np.zeros((PARTS, 2, channels))
+    mean, variance = (memory.flat(a).reshape(a.shape) for a in (mean, variance))
+    parameters = (memory.flat(gamma), mean, variance, float(epsilon))
+    args = (memory.flat(dy), memory.flat(x), *parameters, _lanes(channels, pixels), PARTS,
+            dx.reshape(-1), totals)  # fmt: skip
+    threads.run(_group_backward, PARTS, args, 5 * x.nbytes / threads.BYTES_PER_SECOND)
+    dgamma, dbeta = totals.sum(axis=0).astype(dy.dtype)
+    return dx, dgamma, dbeta
