@@ -36,7 +36,7 @@ def draw(result: Tuning, path: str | os.PathLike[str]) -> None:
     fig: Any = Figure(figsize=(2.4 + 1.55 * len(axes), 4.6), dpi=120, layout="constrained",
                       facecolor="white")  # fmt: skip
     ax = fig.add_subplot()
-    ax.set(xlim=(-0.35, len(axes) + 0.55), ylim=(-0.13, 1.13))
+    ax.set(xlim=(-0.35, len(axes) + 0.55), ylim=(-0.05, 1.13))
     ax.axis("off")
     colours = _colours(scored, result.mode)
     rungs = sorted({t.epochs for t in result.trials})
@@ -118,7 +118,7 @@ def _colours(scored: list[Trial], mode: str) -> dict[int, Any]:
     order = sorted(set(values))
     cmap = colormaps["viridis"]
     share = [order.index(v) / max(len(order) - 1, 1) for v in values]
-    return {t.number: cmap(0.85 * (1 - s)) for t, s in zip(scored, share, strict=True)}
+    return {t.number: cmap(0.75 * (1 - s)) for t, s in zip(scored, share, strict=True)}
 
 
 def _line(
@@ -142,7 +142,7 @@ def _line(
 
 def _draw_axis(ax: Any, k: int, axis: Axis) -> None:
     ax.plot([k, k], [0, 1], color=DARK, linewidth=1.2, zorder=5)
-    back = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 0.8}
+    back = {"facecolor": "white", "alpha": 0.95, "edgecolor": "none", "pad": 0.8}
     for height, text in axis.ticks:
         ax.plot([k, k + 0.03], [height, height], color=DARK, linewidth=1.2, zorder=5)
         ax.text(k + 0.05, height, text.replace("$", r"\$"), fontsize=8, color=DARK,
