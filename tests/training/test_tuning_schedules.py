@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ def test_every_rung(trials: int, epochs: int, eta: int, data: st.DataObject) -> 
     assert rungs[-1].epochs == epochs
     assert rungs[0].epochs >= least
     assert rungs[-1].trials >= 1
-    for low, high in zip(rungs, rungs[1:], strict=False):
+    for low, high in pairwise(rungs):
         assert high.trials == low.trials // eta
         assert low.epochs == high.epochs // eta
     # There is no room for one more rung: of epochs below, or of trials above.
@@ -50,9 +51,8 @@ def test_the_best_go_on(scores: dict[int, float], n: int, mode: str) -> None:
     for winner in chosen:
         for loser in set(scores) - set(chosen):
             a, b = scores[winner], scores[loser]
-            assert a > b or (a == b and winner < loser) if mode == "max" else (
-                a < b or (a == b and winner < loser)
-            )  # fmt: skip
+            better = a > b if mode == "max" else a < b
+            assert better or (a == b and winner < loser)
 
 
 FINITE = st.floats(-1e300, 1e300)
