@@ -1,4 +1,4 @@
-"""`tune` goes on after an interruption, to the same bits, and refuses a folder of another search."""
+"""`tune` goes on after an interruption, to the same bits; folders of another search are refused."""
 
 from __future__ import annotations
 

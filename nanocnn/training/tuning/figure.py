@@ -70,7 +70,7 @@ def value_axis(name: str, given: Any, trials: tuple[Trial, ...]) -> Axis:
     def height(value: float) -> float:
         return float(((np.log(value) if log else value) - low) / (high - low))
 
-    marks = _marks(given.low, given.high, "log" if log else "", isinstance(given, integer))
+    marks = _marks(given.low, given.high, log, isinstance(given, integer))
     heights = {t.number: height(t.values[name]) for t in trials}
     title = f"{name}\n(log scale)" if log else name
     return Axis(title, heights, [(height(v), f"{v:g}") for v in marks])
@@ -92,18 +92,16 @@ def score_axis(monitor: str, scored: list[Trial]) -> Axis:
     )
 
 
-def _marks(low: float, high: float, scale: str, whole: bool) -> list[float]:
+def _marks(low: float, high: float, log: bool, whole: bool) -> list[float]:
     """Return where an axis is marked: both ends, and round numbers that are not too near them."""
     from matplotlib.ticker import LogLocator, MaxNLocator
 
-    if scale == "log":
-        found = LogLocator(numticks=8).tick_values(low, high)
-        place = lambda v: np.log(v / low) / np.log(high / low)  # noqa: E731
-    else:
-        found = MaxNLocator(5, integer=whole).tick_values(low, high)
-        place = lambda v: (v - low) / (high - low)  # noqa: E731
-    inner = [float(v) for v in found if 0.07 < place(v) < 0.93]
-    return [low, *inner, high]
+    locator: Any = LogLocator(numticks=8) if log else MaxNLocator(5, integer=whole)
+    found = np.asarray(locator.tick_values(low, high), np.float64)
+    found = found[(found > low) & (found < high)]
+    a, b, at = (np.log(v) if log else v for v in (low, high, found))
+    share = (at - a) / (b - a)
+    return [low, *found[(share > 0.07) & (share < 0.93)].tolist(), high]
 
 
 def _colours(scored: list[Trial], mode: str) -> dict[int, Any]:

@@ -115,19 +115,26 @@ def tune(
     checked = check_space(space)
     check_build(build, checked)
     samples = Samples(dataset, validation_data, validation_share, seed, groups, preparation)
-    options = {"batch_size": batch_size, "augment": augment, "mixup": 0.0, "balanced": balanced,
-               "shuffle": shuffle, "class_weight": class_weight,
-               "label_smoothing": label_smoothing, "callbacks": ()}  # fmt: skip
+    options: dict[str, Any] = {
+        "batch_size": batch_size,
+        "augment": augment,
+        "mixup": 0.0,
+        "balanced": balanced,
+        "shuffle": shuffle,
+        "class_weight": class_weight,
+        "label_smoothing": label_smoothing,
+        "callbacks": (),
+    }
     search = Search(build, checked, samples, options, int(seed), monitor)
     model, first_options = search.first_that_builds(trials)
     mode = check_monitor(monitor, mode, model)
     store = None
     if folder is not None:
         sizes = {"trials": trials, "epochs": epochs, "eta": eta, "min_epochs": min_epochs}
-        about = {**sizes, "seed": seed, "monitor": monitor, "mode": mode, "space": checked}
-        options = {**about, **first_options, "preparation": preparation}
-        options["callbacks"] = [type(callback).__name__ for callback in first_options["callbacks"]]
-        recipe = {"format": 1, **describe_options(options), **describe_model(model)}
+        asked = {**sizes, "seed": seed, "monitor": monitor, "mode": mode, "space": checked}
+        told = {**asked, **first_options, "preparation": preparation}
+        told["callbacks"] = [type(callback).__name__ for callback in first_options["callbacks"]]
+        recipe = {"format": 1, **describe_options(told), **describe_model(model)}
         store = Store(folder, {**recipe, **_fingerprints(samples)})
     rungs = make_rungs(trials, epochs, eta, min_epochs)
     done = _climb(search, rungs, mode, store, verbose)
