@@ -59,10 +59,14 @@ def test_an_interruption_in_the_midst_costs_nothing(at: int, tmp_path: Path) -> 
 def test_a_process_that_is_killed_costs_nothing(tmp_path: Path) -> None:
     """SIGKILL after the third training: wherever it hits, the rest comes to the same."""
     folder = tmp_path / "out"
-    code = "import sys; from tests.training.trials import run; run(folder=sys.argv[1])"
+    code = (
+        "import sys, nanocnn as nc; from tests.training.trials import run\n"
+        "with nc.backend(sys.argv[2]): run(folder=sys.argv[1])"
+    )
+    command = [sys.executable, "-c", code, str(folder), nc.current_backend()]
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, "PYTHONPATH": path}
-    with subprocess.Popen([sys.executable, "-c", code, str(folder)], env=environment) as process:
+    with subprocess.Popen(command, env=environment) as process:
         while len(list(folder.glob("trial_*.json"))) < 3 and process.poll() is None:
             time.sleep(0.001)
         process.kill()

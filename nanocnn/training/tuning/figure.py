@@ -85,11 +85,8 @@ def score_axis(monitor: str, scored: list[Trial]) -> Axis:
     if low == high:
         return Axis(monitor, {t.number: 0.5 for t in scored}, [(0.5, f"{low:.4g}")])
     heights = {t.number: (v - low) / (high - low) for t, v in zip(scored, values, strict=True)}
-    marks = [v for v in _marks(low, high, "", False) if low < v < high]
-    far = [v for v in marks if 0.07 < (v - low) / (high - low) < 0.93]
-    return Axis(
-        monitor, heights, [((v - low) / (high - low), f"{v:.4g}") for v in [low, *far, high]]
-    )
+    marks = _marks(low, high, log=False, whole=False)
+    return Axis(monitor, heights, [((v - low) / (high - low), f"{v:.4g}") for v in marks])
 
 
 def _marks(low: float, high: float, log: bool, whole: bool) -> list[float]:
