@@ -88,6 +88,19 @@ def test_splitting_runs_as_printed(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "folds" / "fold_5.safetensors").exists()
 
 
+def test_tuning_runs_as_printed(tmp_path, monkeypatch, capsys):
+    tuning = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[4]
+    monkeypatch.chdir(tmp_path)
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 16, 16), np.uint8)
+    names = {"nc": nanocnn, "d": nanocnn.data.ImageDataset(pixels, np.arange(20) % 2)}
+    tuning = sized(tuning, tuning.replace("trials=27", "trials=9").replace("epochs=9", "epochs=3"))
+    exec(compile(tuning, "README.md", "exec"), names)
+    search = names["search"]
+    assert capsys.readouterr().out == f"{search}\n"
+    assert len(search.trials) in (27, 9)
+    assert (tmp_path / "trials.png").exists()
+
+
 def test_the_checker_says_what_is_printed():
     (session,) = re.findall(r"```\n(>>> .*?)```", README, re.DOTALL)
     example = doctest.DocTestParser().get_doctest(

@@ -4,5 +4,17 @@ from .callbacks import Callback
 from .cross_validation import CrossValidation, cross_validate
 from .history import History
 from .loop import Diverged
+from .tuning import Tuning, integer, log_uniform, tune, uniform
 
-__all__ = ["Callback", "CrossValidation", "Diverged", "History", "cross_validate"]
+__all__ = [
+    "Callback",
+    "CrossValidation",
+    "Diverged",
+    "History",
+    "Tuning",
+    "cross_validate",
+    "integer",
+    "log_uniform",
+    "tune",
+    "uniform",
+]

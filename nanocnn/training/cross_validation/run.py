@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...layers.base import Array
-from ..batches import is_dataset, open_images, open_targets
+from ..batches import is_dataset
 from ..callbacks import Callback
-from .recipe import check_is_new, describe_model, describe_options, fingerprint, make
+from ..recipe import check_is_new, describe_model, describe_options, fingerprint, make
+from ..samples import open_samples, take, train_on
 from .result import CrossValidation, Fold
 from .scores import choose_metrics, measure
 from .store import Store
@@ -93,7 +94,7 @@ def cross_validate(
     """
     from ...data import kfold
 
-    images, targets, labels, owners = _open(dataset, groups, preparation)
+    images, targets, labels, owners = open_samples(dataset, groups, preparation)
     folds = kfold(labels, k, seed, groups=owners)
     _warn_of_shared_images(images, folds)
     seeds = [int(s) for s in np.random.SeedSequence([seed, 1]).generate_state(len(folds))]
@@ -126,12 +127,12 @@ def cross_validate(
             model = make(build_model, seeds[i])
             check_is_new(model, last)
             last = model
-            history = _train(
+            history = train_on(
                 model, images, targets, train, preparation, batch_size, seeds[i], loading,
                 {**fitting, "callbacks": callbacks, "verbose": verbose},
             )  # fmt: skip
             chosen = choose_metrics(metrics, model, targets)
-            scores, outputs = measure(model, *_take(images, targets, test), batch_size, chosen)
+            scores, outputs = measure(model, *take(images, targets, test), batch_size, chosen)
             fold = Fold(test, len(train), scores, history, outputs)
             if store is not None:
                 store.save(i, fold, model)
@@ -140,64 +141,6 @@ def cross_validate(
             _say(f"fold {i + 1} of {len(folds)}{' was done before' if kept else ''}: {text}")
         done.append(fold)
     return CrossValidation(tuple(done), targets)
-
-
-def _open(
-    dataset: Any, groups: Any, preparation: Any
-) -> tuple[Any, Array | None, Array, Array | None]:
-    """Return the images, what is learnt, the class of each image, and its group."""
-    if is_dataset(dataset):
-        owners = dataset.groups if groups is None else np.asarray(groups)
-        targets = None if dataset.has_masks else dataset.labels
-        return dataset, targets, dataset.labels, owners
-    if not isinstance(dataset, (tuple, list)) or len(dataset) != 2:
-        raise ValueError(f"needed is a data set or a pair (x, y), got {type(dataset).__name__}")
-    if preparation is not None:
-        raise ValueError(
-            "an array is ready and gets no preparation; give a data set, such as "
-            "nanocnn.data.ImageDataset(x, y)"
-        )
-    x = open_images(dataset[0])
-    y = open_targets(dataset[1], len(x))
-    labels = np.zeros(len(x), np.int64)  # of masks, or numbers: all images count as one class
-    if y.shape in ((len(x),), (len(x), 1)) and (y == np.floor(y)).all():
-        labels = y.reshape(-1).astype(np.int64)
-    elif y.ndim == 2:
-        labels = y.argmax(axis=1)
-    return x, y, labels, None if groups is None else np.asarray(groups)
-
-
-def _take(images: Any, targets: Array | None, indices: Array) -> tuple[Any, Any]:
-    """Return x and y as `evaluate` takes them."""
-    if is_dataset(images):
-        return images.subset(indices), None
-    assert targets is not None
-    return images[indices], targets[indices]
-
-
-def _train(
-    model: Any,
-    images: Any,
-    targets: Array | None,
-    train: Array,
-    preparation: Any,
-    batch_size: int,
-    seed: int,
-    loading: dict[str, Any],
-    fitting: dict[str, Any],
-) -> dict[str, list[float]]:
-    """Train one model and return the course of its training."""
-    from ...data import DataLoader
-
-    x, y = _take(images, targets, train)
-    if y is None:
-        how = None if preparation is None else preparation.fit(x)
-        loader = DataLoader(x, batch_size, seed=seed, preparation=how, **loading)
-        history = model.fit(loader, seed=seed, **fitting)
-    else:
-        loader = DataLoader((x, y), batch_size, seed=seed, **loading)
-        history = model.fit(loader, seed=seed, **fitting)
-    return dict(history.history)
 
 
 def _warn_of_shared_images(images: Any, folds: list[tuple[Array, Array]]) -> None:

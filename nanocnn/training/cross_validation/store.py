@@ -1,11 +1,9 @@
 """Finished folds on the disk, so that an interrupted cross-validation goes on where it was.
 
-    cross_validation.json       the recipe: data, folds, model, training; another one is refused
-    fold_1.safetensors          the model, see `nanocnn.load`
-    fold_1.npz                  test: the images that it was tested on; outputs: for these
-    fold_1.json                 scores and history; written last: a fold without it starts again
-
-Every file is written under another name and then renamed, so there are no half ones.
+cross_validation.json       the recipe: data, folds, model, training; another one is refused
+fold_1.safetensors          the model, see `nanocnn.load`
+fold_1.npz                  test: the images that it was tested on; outputs: for these
+fold_1.json                 scores and history; written last: a fold without it starts again
 """
 
 from __future__ import annotations
@@ -13,13 +11,13 @@ from __future__ import annotations
 import io
 import json
 import os
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..folder import open_folder, write
 from .result import Fold
 
 RECIPE = "cross_validation.json"
@@ -35,30 +33,7 @@ class Store:
     """
 
     def __init__(self, folder: str | os.PathLike[str], recipe: dict[str, Any]) -> None:
-        self.folder = Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / RECIPE
-        wanted = json.loads(json.dumps(recipe))
-        if not path.exists():
-            if any(self.folder.iterdir()):
-                raise ValueError(
-                    f"folder {str(folder)!r} holds other files and no {RECIPE}; give an empty one"
-                )
-            _write(path, json.dumps(wanted, indent=1).encode())
-            return
-        try:
-            found = json.loads(path.read_text("utf-8"))
-            differ = [key for key in {**wanted, **found} if found.get(key) != wanted.get(key)]
-        except (ValueError, TypeError, AttributeError):
-            raise ValueError(
-                f"{RECIPE} in {str(folder)!r} is damaged; give an empty folder"
-            ) from None
-        if differ:
-            key = differ[0]
-            raise ValueError(
-                f"folder {str(folder)!r} belongs to another cross-validation: {key} is "
-                f"{found.get(key)!r:.60} there and {wanted.get(key)!r:.60} here; give another one"
-            )
+        self.folder = open_folder(folder, RECIPE, recipe, "cross-validation")
 
     def model_path(self, k: int) -> Path:
         """Return where the model of a fold is; the first is 0."""
@@ -84,20 +59,6 @@ class Store:
         model.save(self.model_path(k))
         arrays = io.BytesIO()
         np.savez(arrays, test=fold.test, outputs=fold.outputs)
-        _write(name.with_suffix(".npz"), arrays.getvalue())
+        write(name.with_suffix(".npz"), arrays.getvalue())
         about = {"n_train": fold.n_train, "scores": fold.scores, "history": fold.history}
-        _write(name.with_suffix(".json"), json.dumps(about).encode())
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file that is there as a whole, or not at all."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+        write(name.with_suffix(".json"), json.dumps(about).encode())

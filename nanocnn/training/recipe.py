@@ -1,4 +1,4 @@
-"""What a cross-validation is made of, told so that two of them can be compared."""
+"""What many trainings together are made of, told so that two such runs can be compared."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...layers.base import Array
+from ..layers.base import Array
 
 
 def describe_model(model: Any) -> dict[str, Any]:
@@ -82,27 +82,27 @@ def fingerprint(images: Any, targets: Array | None, groups: Array | None) -> str
     return hashed.hexdigest()
 
 
-def make(build_model: Any, seed: int) -> Any:
-    """Call the user's function, with a seed if it takes one."""
+def make(build: Any, seed: int, **values: Any) -> Any:
+    """Call the user's function with its values, and with a seed if it takes one."""
     try:
-        takes_seed = "seed" in inspect.signature(build_model).parameters
+        takes_seed = "seed" in inspect.signature(build).parameters
     except (TypeError, ValueError):
         takes_seed = False
-    return build_model(seed=seed) if takes_seed else build_model()
+    return build(**{"seed": seed, **values} if takes_seed else values)
 
 
-def check_is_new(model: Any, last: Any) -> None:
-    """Raise if a fold's model has something in common with the one before it.
+def check_is_new(model: Any, last: Any, name: str = "build_model", before: str = "fold") -> None:
+    """Raise if a model has something in common with the one before it.
 
     Raises
     ------
     TypeError
         If it is no model.
     ValueError
-        If it shares layers or its optimizer: it would have seen the test images.
+        If it shares layers or its optimizer: it would have seen the images that it is tested on.
     """
     if not hasattr(model, "fit") or not hasattr(model, "layers"):
-        raise TypeError(f"build_model must return a compiled nanocnn.Sequential, got {model!r:.60}")
+        raise TypeError(f"{name} must return a compiled nanocnn.Sequential, got {model!r:.60}")
     model.objective()  # raises if it is not compiled
     if last is not None and (
         model is last
@@ -110,6 +110,6 @@ def check_is_new(model: Any, last: Any) -> None:
         or any(a is b for a in model.layers for b in last.layers)
     ):
         raise ValueError(
-            "build_model returned layers or an optimizer of the fold before, which have learnt "
-            "from this fold's test images; build everything inside the function"
+            f"{name} returned layers or an optimizer of the {before} before, which have learnt "
+            "already; build everything inside the function"
         )
