@@ -42,7 +42,7 @@ def quadratic_kappa(target: ArrayLike, predicted: ArrayLike, n_grades: int | Non
     Examples
     --------
     >>> quadratic_kappa([0, 1, 2, 3], [0, 1, 2, 2])
-    0.8888888888888888
+    0.875
 
     With its interval: ``estimate(quadratic_kappa, target, predicted)``.
     """
