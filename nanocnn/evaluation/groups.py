@@ -61,7 +61,8 @@ def per_group(values: ArrayLike, groups: ArrayLike, how: str = "mean") -> NDArra
         return largest
     total = np.zeros(shape)
     np.add.at(total, number, scores)
-    return (total.T / np.bincount(number)).T
+    mean: NDArray[np.float64] = (total.T / np.bincount(number)).T
+    return mean
 
 
 def group_numbers(groups: ArrayLike, n: int) -> tuple[NDArray[Any], NDArray[np.int64]]:

@@ -89,7 +89,8 @@ def border(mask: Bools) -> Bools:
     for axis in range(mask.ndim):
         for shift in (1, -1):
             kept &= np.roll(inside, shift, axis)[middle]
-    return mask & ~kept
+    edge: Bools = mask & ~kept
+    return edge
 
 
 def squared_distance(points: Bools, spacing: Floats) -> Floats:
