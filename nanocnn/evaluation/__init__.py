@@ -16,11 +16,13 @@ from .metrics import (
 )
 from .overlap import dice, jaccard
 from .plots import plot_confusion_matrix, plot_history, plot_predictions, plot_roc
+from .segmentation import SegmentationReport, segmentation_report
 from .surface import hausdorff95
 
 __all__ = [
     "Estimate",
     "RocCurve",
+    "SegmentationReport",
     "accuracy",
     "auc",
     "bootstrap_interval",
@@ -41,6 +43,7 @@ __all__ = [
     "quadratic_kappa",
     "r2",
     "roc_curve",
+    "segmentation_report",
     "sensitivity",
     "specificity",
     "summarize",
