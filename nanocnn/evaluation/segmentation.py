@@ -131,9 +131,9 @@ def segmentation_report(
         overlap[i, j] = dice(*pairs[i][:2], positive=j + 1)
         distance[i, j] = hausdorff95(*pairs[i][:2], spacing, positive=j + 1)
     missed = np.isinf(distance)
-    for i, (t, _, _) in enumerate(pairs):
-        steps = np.ones(t.ndim) if spacing is None else np.asarray(spacing)
-        distance[i, missed[i]] = np.linalg.norm(steps * (np.array(t.shape) - 1))
+    for i, (mask, _, _) in enumerate(pairs):
+        steps = np.ones(mask.ndim) if spacing is None else np.asarray(spacing, np.float64)
+        distance[i, missed[i]] = np.linalg.norm(steps * (np.array(mask.shape) - 1))
     return SegmentationReport([str(name) for name in names], overlap, distance, missed)
 
 
