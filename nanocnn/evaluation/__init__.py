@@ -1,6 +1,8 @@
-"""Measuring a classifier: metrics, their uncertainty, pictures, and baselines to beat."""
+"""Measuring models: metrics, their uncertainty, pictures, and baselines to beat."""
 
-from .bootstrap import Estimate, bootstrap_interval, estimate, summarize
+from .bootstrap import Estimate, bootstrap_interval, estimate, paired_difference, summarize
+from .grading import mean_absolute_error, quadratic_kappa, r2
+from .groups import per_group
 from .metrics import (
     RocCurve,
     accuracy,
@@ -12,23 +14,36 @@ from .metrics import (
     sensitivity,
     specificity,
 )
+from .overlap import dice, jaccard
 from .plots import plot_confusion_matrix, plot_history, plot_predictions, plot_roc
+from .segmentation import SegmentationReport, segmentation_report
+from .surface import hausdorff95
 
 __all__ = [
     "Estimate",
     "RocCurve",
+    "SegmentationReport",
     "accuracy",
     "auc",
     "bootstrap_interval",
     "confusion_matrix",
+    "dice",
     "estimate",
     "f1",
+    "hausdorff95",
+    "jaccard",
+    "mean_absolute_error",
+    "paired_difference",
+    "per_group",
     "plot_confusion_matrix",
     "plot_history",
     "plot_predictions",
     "plot_roc",
     "precision",
+    "quadratic_kappa",
+    "r2",
     "roc_curve",
+    "segmentation_report",
     "sensitivity",
     "specificity",
     "summarize",
