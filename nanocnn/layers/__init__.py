@@ -3,16 +3,21 @@
 from .activations import GELU, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from .base import Layer
 from .conv import Conv2D
+from .conv_transpose import ConvTranspose2D
 from .dense import Dense
 from .dropout import Dropout
 from .pool import AveragePool2D, GlobalAveragePool2D, MaxPool2D
+from .separable import DepthwiseConv2D, SeparableConv2D
 from .shape import Flatten
+from .upsample import UpSampling2D, ZeroPadding2D
 
 __all__ = [
     "GELU",
     "AveragePool2D",
     "Conv2D",
+    "ConvTranspose2D",
     "Dense",
+    "DepthwiseConv2D",
     "Dropout",
     "Flatten",
     "GlobalAveragePool2D",
@@ -20,7 +25,10 @@ __all__ = [
     "LeakyReLU",
     "MaxPool2D",
     "ReLU",
+    "SeparableConv2D",
     "Sigmoid",
     "Softmax",
     "Tanh",
+    "UpSampling2D",
+    "ZeroPadding2D",
 ]
