@@ -24,6 +24,8 @@ def check_count(label: str, what: str, value: object) -> int:
 class Affine(Layer):
     """Abstract: y = activation(op(x, w) + b), with w (or several) and b learnt."""
 
+    learns = True
+
     def __init__(
         self,
         activation: str | None,

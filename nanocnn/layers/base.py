@@ -53,6 +53,7 @@ class Layer:
 
     name: str | None
     dtype: str
+    learns = False  # whether `build` creates parameters: a model file must then hold them
 
     def __init__(self, *, name: str | None = None) -> None:
         if name is not None and (not isinstance(name, str) or not name or "." in name):

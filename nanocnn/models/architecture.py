@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import layers as _layers
-from ..layers.affine import Affine
 from ..layers.base import Array, Layer
 from .sequential import Sequential
 
@@ -124,10 +123,10 @@ def hand_out(model: Sequential, params: Mapping[str, Array]) -> None:
     _set_dtype(model, model.dtype)
     model.params = dict(params)
     for name, layer in _leaves(model):
-        if isinstance(layer, Affine) and not layer.params:
+        if layer.learns and not layer.params:
             raise ValueError(f"the parameters of {name} are missing")
         ours = type(layer).__module__.startswith(f"{_layers.__name__}.")
-        if layer.params and ours and not isinstance(layer, Affine):
+        if layer.params and ours and not layer.learns:
             raise ValueError(f"{name} has parameters, a {type(layer).__name__} has none")
 
 
