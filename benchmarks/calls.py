@@ -161,6 +161,51 @@ def pool(function: str, shape: tuple[int, ...], window: int = 2, stride: int = 2
     return Case(function, told, make, flops, 4.0 * (x_size + y_size) + winner)
 
 
+def conv_transpose(function: str, n: int, size: int, c: int, f: int) -> Case:
+    """A transposed convolution of 2x2 taps with stride 2, or one of its gradients."""
+    x_shape, y_shape, w_shape = (n, size, size, c), (n, 2 * size, 2 * size, f), (2, 2, f, c)
+    geometry = ((2, 2), ((0, 0), (0, 0)))
+
+    def make() -> tuple[Any, ...]:
+        x, dy = normal(*x_shape), normal(*y_shape, salt=1)
+        w = normal(*w_shape, salt=2) / np.float32(math.sqrt(c))
+        return {
+            "conv_transpose2d_forward": (x, w, normal(f, salt=3), y_shape[1:3], *geometry),
+            "conv_transpose2d_backward_input": (dy, w, x_shape, *geometry),
+            "conv_transpose2d_backward_weight": (dy, x, w_shape, *geometry),
+        }[function]
+
+    flops = 2.0 * math.prod(x_shape) * 4 * f
+    moved = 4.0 * sum(map(math.prod, (x_shape, y_shape, w_shape)))
+    return Case(function, f"2x2/2 {c}->{f} {size}x{size} N={n}", make, flops, moved)
+
+
+def upsample(function: str, shape: tuple[int, ...], interpolation: str = "bilinear") -> Case:
+    """Upsampling by 2, or its gradient: rows first, then columns, two terms for each number."""
+    n, h, w, c = shape
+    large = (n, 2 * h, 2 * w, c)
+
+    def make() -> tuple[Any, ...]:
+        x = normal(*(shape if function.endswith("forward") else large))
+        return x, (2, 2), interpolation
+
+    size = math.prod(shape)
+    flops = 18.0 * size if interpolation == "bilinear" else 4.0 * size
+    told = f"{_times(shape)} {interpolation}"
+    return Case(function, told, make, flops, 4.0 * 5 * size)
+
+
+def zero_pad(function: str, shape: tuple[int, ...]) -> Case:
+    """A border of one pixel, added or cut off: copies."""
+    n, h, w, c = shape
+    large = (n, h + 2, w + 2, c)
+
+    def make() -> tuple[Any, ...]:
+        return normal(*(shape if function.endswith("forward") else large)), ((1, 1), (1, 1))
+
+    return Case(function, _times(shape), make, 0, 4.0 * (math.prod(shape) + math.prod(large)))
+
+
 def conv_pool(n: int, size: int, c: int, f: int, *, direct: bool = False) -> Case:
     """3x3 convolution, relu and max pooling of 2x2 pixels in one go; padding is 1.
 

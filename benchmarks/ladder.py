@@ -69,6 +69,10 @@ def ladder_cases(smoke: bool = False) -> list[Case]:
             found.append(calls.dense(f"dense_{which}", *DENSE[level]))
         found.append(calls.bias_sums("dense_backward_bias", ROWS[level]))
         found.append(calls.elementwise("fused_backward", IMAGES[level]))
+        for which in ("forward", "backward_input", "backward_weight"):
+            found.append(calls.conv_transpose(f"conv_transpose2d_{which}", *CONVS[level]))
+        for name, make in (("upsample2d", calls.upsample), ("zero_pad2d", calls.zero_pad)):
+            found += [make(f"{name}_{way}", IMAGES[level]) for way in WAYS]
         for name in ("max_pool2d", "average_pool2d", "global_average_pool2d"):
             found += [calls.pool(f"{name}_{way}", IMAGES[level]) for way in WAYS]
         for name in ("relu", "leaky_relu", "sigmoid", "tanh", "gelu", "dropout"):

@@ -131,6 +131,12 @@ def _passes_over_memory(smoke: bool) -> list[Placed]:
             for way in ("forward", "backward"):
                 case = calls.pool(f"{name}_{way}", images, window)
                 found.append(Placed(case, "pooling", target))
+    halves = (images[0], images[1] // 2, images[2] // 2, images[3])
+    for way in ("forward", "backward"):
+        for interpolation in ("nearest", "bilinear"):
+            case = calls.upsample(f"upsample2d_{way}", halves, interpolation)
+            found.append(Placed(case, "pooling"))
+        found.append(Placed(calls.zero_pad(f"zero_pad2d_{way}", images), "pooling"))
     for name in ("relu", "sigmoid", "tanh", "gelu", "leaky_relu"):
         for way in ("forward", "backward"):
             case = calls.elementwise(f"{name}_{way}", images)

@@ -82,6 +82,8 @@ def calls(dtype: np.dtype[Any]) -> Iterator[tuple[Callable[..., Any], tuple[Any,
         yield kernels.max_pool2d_backward, (half, half.astype(np.uint8), x.shape, *window)
         yield kernels.average_pool2d_forward, (x, *window)
         yield kernels.average_pool2d_backward, (half, x.shape, *window)
+    yield kernels.upsample2d_forward, (half, (2, 2), "bilinear")
+    yield kernels.upsample2d_backward, (x, (2, 2), "bilinear")
     for name in ("relu", "sigmoid", "tanh", "gelu"):
         yield getattr(kernels, f"{name}_forward"), (x,)
         yield getattr(kernels, f"{name}_backward"), (x, x)

@@ -64,6 +64,19 @@ OPS: dict[str, list[OpCase]] = {
         OpCase((_X, _W, _B), {"activation": "sigmoid"}),
         OpCase((_X, _W, _B), {"activation": "tanh", "stride": 2}),
     ],
+    "conv_transpose2d": [
+        OpCase((_X, (2, 2, 3, 4), (3,)), {"stride": 2}),
+        OpCase((_X, (3, 2, 5, 4)), {"stride": (2, 3), "padding": "same"}),
+        OpCase((_X, (3, 2, 5, 4), (5,)), {"padding": ((1, 0), (0, 1)), "activation": "relu"}),
+        OpCase((_X, (1, 2, 3, 4), (3,)), {"stride": (3, 1), "activation": "sigmoid"}),
+        OpCase((_X, (3, 4, 3, 4), (3,)), {"stride": (1, 2), "padding": 1, "activation": "tanh"}),
+    ],
+    "upsample2d": [
+        OpCase(((2, 4, 3, 5),)),
+        OpCase(((2, 4, 3, 5),), {"factor": (3, 2), "interpolation": "bilinear"}),
+        OpCase(((2, 1, 3, 4),), {"factor": (2, 4), "interpolation": "bilinear"}),
+    ],
+    "zero_pad2d": [OpCase(((2, 4, 3, 5),)), OpCase(((2, 4, 3, 5),), {"padding": ((2, 0), (1, 3))})],
     "dense": [
         OpCase(_DENSE),
         OpCase(_DENSE[:2]),
@@ -128,6 +141,38 @@ LAYERS: dict[str, list[LayerCase]] = {
             (7, 6, 4),
         ),
     ],
+    "ConvTranspose2D": [
+        LayerCase(lambda: layers.ConvTranspose2D(4, 2, stride=2), (3, 4, 5)),
+        LayerCase(
+            lambda: layers.ConvTranspose2D(
+                4, (3, 2), stride=(2, 1), padding="same", activation="gelu", use_bias=False
+            ),
+            (3, 4, 5),
+        ),
+    ],
+    "DepthwiseConv2D": [
+        LayerCase(lambda: layers.DepthwiseConv2D((3, 2), padding="same"), (5, 6, 3)),
+        LayerCase(
+            lambda: layers.DepthwiseConv2D(
+                2, stride=(1, 2), dilation=(2, 1), depth_multiplier=2, activation="tanh"
+            ),
+            (5, 6, 3),
+        ),
+    ],
+    "SeparableConv2D": [
+        LayerCase(lambda: layers.SeparableConv2D(5, (3, 2), padding="same"), (5, 6, 3)),
+        LayerCase(
+            lambda: layers.SeparableConv2D(
+                4, 2, stride=2, depth_multiplier=2, activation="gelu", use_bias=False
+            ),
+            (5, 6, 3),
+        ),
+    ],
+    "UpSampling2D": [
+        LayerCase(lambda: layers.UpSampling2D(), (3, 4, 2)),
+        LayerCase(lambda: layers.UpSampling2D((2, 3), interpolation="bilinear"), (3, 4, 2)),
+    ],
+    "ZeroPadding2D": [LayerCase(lambda: layers.ZeroPadding2D(((1, 0), (2, 3))), (3, 4, 2))],
     "Dense": [
         LayerCase(lambda: layers.Dense(4), (5,)),
         LayerCase(lambda: layers.Dense(4, activation="sigmoid"), (5,)),

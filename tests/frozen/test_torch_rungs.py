@@ -68,6 +68,30 @@ def test_global_average_pool2d(rung: ModuleType, source: str, case: str) -> None
     close(rung.global_average_pool2d_backward(a["dy"], a["x"].shape), a["dx"])
 
 
+@cases("rungs", "conv_transpose2d")
+def test_conv_transpose2d(rung: ModuleType, source: str, case: str) -> None:
+    a, o = found(source, case)
+    size, geometry = a["y"].shape[1:3], (o["stride"], o["padding"])
+    close(rung.conv_transpose2d_forward(a["x"], a["w"], a["b"], size, *geometry), a["y"])
+    close(rung.conv_transpose2d_backward_input(a["dy"], a["w"], a["x"].shape, *geometry), a["dx"])
+    close(rung.conv_transpose2d_backward_weight(a["dy"], a["x"], a["w"].shape, *geometry), a["dw"])
+    close(rung.conv2d_backward_bias(a["dy"]), a["db"])
+
+
+@cases("rungs", "upsample2d")
+def test_upsample2d(rung: ModuleType, source: str, case: str) -> None:
+    a, o = found(source, case)
+    close(rung.upsample2d_forward(a["x"], **o), a["y"])
+    close(rung.upsample2d_backward(a["dy"], **o), a["dx"])
+
+
+@cases("rungs", "zero_pad2d")
+def test_zero_pad2d(rung: ModuleType, source: str, case: str) -> None:
+    a, o = found(source, case)
+    close(rung.zero_pad2d_forward(a["x"], **o), a["y"])
+    close(rung.zero_pad2d_backward(a["dy"], **o), a["dx"])
+
+
 @cases("rungs", "dense")
 def test_dense(rung: ModuleType, source: str, case: str) -> None:
     a, _ = found(source, case)

@@ -72,6 +72,32 @@ def convolutions(v: Values) -> None:
     conv(v, "depthwise", 8, (2, 3), groups=4, padding=((1, 1), (0, 2)), activation="tanh")
 
 
+def enlarging(v: Values) -> None:
+    """Save the layers that make images larger, and those that filter channel by channel."""
+    shapes = {"x": IMAGE, "w": (2, 2, 3, 4), "b": (3,)}
+    config = {"filters": 3, "kernel_size": 2, "stride": 2, "activation": "relu"}
+    save(v, "U-Net's", "ConvTranspose2D", config, shapes, lambda x, w, b: torch.relu(
+        nhwc(F.conv_transpose2d(nchw(x), w.permute(3, 2, 0, 1), b, 2))))  # fmt: skip
+    shapes = {"x": IMAGE, "w": (3, 2, 1, 8), "b": (8,)}
+    config = {"kernel_size": (3, 2), "depth_multiplier": 2, "padding": ((1, 0), (0, 1))}
+    save(v, "two each", "DepthwiseConv2D", config, shapes, lambda x, w, b: nhwc(F.conv2d(
+        pad(nchw(x), config["padding"]), w.permute(3, 2, 0, 1), b, groups=4)))  # fmt: skip
+    shapes = {"x": IMAGE, "depthwise_w": (3, 3, 1, 4), "pointwise_w": (1, 1, 4, 5), "b": (5,)}
+    own = {"filters": 5, "kernel_size": 3, "activation": "gelu"}
+
+    def separable(x: torch.Tensor, d: torch.Tensor, p: torch.Tensor, b: torch.Tensor) -> Any:
+        z = F.conv2d(nchw(x), d.permute(3, 2, 0, 1), groups=4)
+        return ACTIVATIONS["gelu"](nhwc(F.conv2d(z, p.permute(3, 2, 0, 1), b)))
+
+    save(v, "gelu", "SeparableConv2D", own, shapes, separable)
+    twice = {"scale_factor": 2, "mode": "bilinear", "align_corners": False}
+    bilinear = {"factor": 2, "interpolation": "bilinear"}
+    save(v, "bilinear", "UpSampling2D", bilinear, {"x": IMAGE},
+         lambda x: nhwc(F.interpolate(nchw(x), **twice)))  # fmt: skip
+    save(v, "plain", "ZeroPadding2D", {"padding": 1}, {"x": IMAGE},
+         lambda x: nhwc(F.pad(nchw(x), (1, 1, 1, 1))))  # fmt: skip
+
+
 def dense(v: Values) -> None:
     def f(activation: str | None) -> Any:
         return lambda x, w, b=0.0: ACTIVATIONS[activation](x @ w + b)
@@ -124,5 +150,5 @@ def dropout(v: Values) -> None:
 
 def add(v: Values) -> None:
     """Compute all cases."""
-    for part in (convolutions, dense, pools, activations, dropout):
+    for part in (convolutions, enlarging, dense, pools, activations, dropout):
         part(v)

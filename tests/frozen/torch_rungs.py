@@ -64,6 +64,32 @@ def pools(v: Values) -> None:
     v.save(case, {}, x=tx, y=y, dy=backward(y, case), dx=tx.grad)
 
 
+def upsampling(v: Values) -> None:
+    """Cover overlap, gaps and cut borders of transposed convolution; both ways of upsampling."""
+    for name, w, b_stride, cut in [
+        ("apart", (2, 2, 5, 3), (2, 2), (0, 0)),
+        ("overlap", (3, 4, 2, 3), (2, 1), (1, 2)),
+        ("gaps", (1, 2, 2, 3), (2, 3), (0, 0)),
+    ]:
+        case, shapes = f"conv_transpose2d/{name}", {"x": (2, 4, 5, 3), "w": w, "b": w[2:3]}
+        tx, tw, tb = (leaf(numbers(f"{case}/{n}", shape, 2.0)) for n, shape in shapes.items())
+        y = nhwc(F.conv_transpose2d(nchw(tx), tw.permute(3, 2, 0, 1), tb, b_stride, cut))
+        options = {"stride": b_stride, "padding": [[p, p] for p in cut]}
+        dy = backward(y, case)
+        v.save(case, options, x=tx, w=tw, b=tb, y=y, dy=dy, dx=tx.grad, dw=tw.grad, db=tb.grad)
+    for mode, factor in [("nearest", [2, 3]), ("bilinear", [2, 2]), ("bilinear", [3, 4])]:
+        case = f"upsample2d/{mode} {factor[0]}x{factor[1]}"
+        tx = leaf(numbers(f"{case}/x", (2, 4, 5, 3)))
+        centres = {"align_corners": False} if mode == "bilinear" else {}
+        y = nhwc(F.interpolate(nchw(tx), scale_factor=factor, mode=mode, **centres))
+        options = {"factor": factor, "interpolation": mode}
+        v.save(case, options, x=tx, y=y, dy=backward(y, case), dx=tx.grad)
+    case, tx = "zero_pad2d", leaf(numbers("zero_pad2d/x", (2, 3, 4, 2)))
+    y = nhwc(F.pad(nchw(tx), (3, 1, 0, 2)))
+    around = {"padding": [[0, 2], [3, 1]]}
+    v.save(case, around, x=tx, y=y, dy=backward(y, case), dx=tx.grad)
+
+
 def dense(v: Values) -> None:
     """Save the fully connected layer."""
     shapes = {"x": (3, 5), "w": (5, 4), "b": (4,)}
@@ -166,5 +192,5 @@ def losses(v: Values) -> None:
 
 def add(v: Values) -> None:
     """Compute all cases."""
-    for part in (convolutions, pools, dense, activations, updates, losses):
+    for part in (convolutions, pools, upsampling, dense, activations, updates, losses):
         part(v)

@@ -58,6 +58,8 @@ IMAGES = np.abs(normal(*PIXELS, 3, seed=4)) % 1
 MOVES, GRIDS = np.eye(2, 3) + normal(4, 2, 3) / 10.0, 0.5 * normal(4, 7, 7, 2).astype(np.float64)
 MASKS, ONES = (9 * IMAGES[..., 0]).astype(np.uint8), np.ones(4)
 BOXES = np.tile([1, 5, 2, 7], (4, 1))
+NO_PADDING = ((0, 0), (0, 0))
+STAMPS, TWICE = normal(2, 2, F, C, seed=5), (2 * PIXELS[1], 2 * PIXELS[2])
 WORK: dict[str, Callable[[], list[np.ndarray]]] = {
     "conv2d_forward": lambda: [kernels.conv2d_forward(X, W, B, *SAME, "tanh")],
     "conv2d_max_pool2d_forward": lambda: [  # in bands, and by Winograd
@@ -77,6 +79,21 @@ WORK: dict[str, Callable[[], list[np.ndarray]]] = {
     "max_pool2d": lambda: [
         *(forward := kernels.max_pool2d_forward(X, *POOL)),
         kernels.max_pool2d_backward(*forward, X.shape, *POOL),
+    ],
+    "conv_transpose2d": lambda: [
+        y := kernels.conv_transpose2d_forward(X, STAMPS, B, TWICE, (2, 2), NO_PADDING, "tanh"),
+        kernels.conv_transpose2d_backward_input(y, STAMPS, X.shape, (2, 2), NO_PADDING),
+        kernels.conv_transpose2d_backward_weight(y, X, STAMPS.shape, (2, 2), NO_PADDING),
+    ],
+    "upsample2d": lambda: [
+        y := kernels.upsample2d_forward(X, (2, 3), "bilinear"),
+        kernels.upsample2d_backward(y, (2, 3), "bilinear"),
+        y := kernels.upsample2d_forward(X, (2, 3), "nearest"),
+        kernels.upsample2d_backward(y, (2, 3), "nearest"),
+    ],
+    "zero_pad2d": lambda: [
+        y := kernels.zero_pad2d_forward(X, ((1, 0), (2, 3))),
+        kernels.zero_pad2d_backward(y, ((1, 0), (2, 3))),
     ],
     "average_pool2d": lambda: [
         y := kernels.average_pool2d_forward(X, *POOL),

@@ -51,7 +51,8 @@ def backward(op: str) -> str:
     """Return the name of the function that makes dx."""
     if op == "layer_norm":  # of rows, in one group
         return "group_norm_backward"
-    return f"{op}_backward_input" if op in ("conv2d", "dense") else f"{op}_backward"
+    by_parts = op in ("conv2d", "conv_transpose2d", "dense")
+    return f"{op}_backward_input" if by_parts else f"{op}_backward"
 
 
 def places(y: Any, axis: int) -> Any:
@@ -76,6 +77,13 @@ wrong("conv2d_backward_input", "test_larger_convolutions_of_each_image_alone")(b
 wrong("conv2d_forward", "test_convolution")(by_row)
 wrong("average_pool2d_forward", "test_pooling")(by_row)
 wrong("max_pool2d_forward", "test_pooling")(by_row)
+wrong("upsample2d_forward", "test_upsampling_keeps_constants_and_its_gradient_the_sum")(by_row)
+wrong("zero_pad2d_forward", "test_padding_keeps_the_sum_and_cropping_undoes_it")(add_one)
+wrong("upsample2d_backward", "test_the_gradient_is_the_adjoint")(add_one)
+stamped = "test_it_is_a_convolution_s_dx_and_its_dx_and_dw_are_that_convolution_s"
+wrong("conv_transpose2d_forward", stamped)(add_one)
+wrong("conv_transpose2d_backward_input", stamped)(by_row)
+wrong("conv_transpose2d_backward_weight", stamped)(by_row)
 for name in CALLS:
     wrong(backward(name), "test_backward_is_linear_in_dy", over=[name])(add_one)
 for name in SEPARATE:

@@ -23,6 +23,7 @@ from . import (
     test_softmax,
     test_translation,
     test_transposed,
+    test_upsampling,
 )
 from .mutants import MUTANTS, Wrong
 from .tools import LAWS
@@ -37,6 +38,7 @@ FILES: list[ModuleType] = [
     test_softmax,
     test_transposed,
     test_translation,
+    test_upsampling,
 ]
 names = [f"{law}-{op}-{mistake.__name__}" for law, op, _, mistake in MUTANTS]
 CASES = [(law, op) for law, kept in LAWS.items() for op in kept.over or ("",)]

@@ -13,6 +13,9 @@ from .tools import factors, law, mix
 # Which arguments of the forward pass the operation is linear in, each alone: x, w.
 LINEAR = {
     "conv2d": (0, 1),
+    "conv_transpose2d": (0, 1),
+    "upsample2d": (0,),
+    "zero_pad2d": (0,),
     "dense": (0, 1),
     "average_pool2d": (0,),
     "global_average_pool2d": (0,),
@@ -25,7 +28,11 @@ LINEAR = {
 def test_forward_is_linear(op: str, data: st.DataObject, a: int, b: int) -> None:
     """f(a x1 + b x2) = a f(x1) + b f(x2), and the same in w."""
     call = data.draw(CALLS[op])
-    if op in ("conv2d", "dense"):  # a bias makes it affine, an activation neither
+    if op in (
+        "conv2d",
+        "conv_transpose2d",
+        "dense",
+    ):  # a bias makes it affine, an activation neither
         x, w, _ = call.arrays
         call = replace(call, arrays=(x, w, None), options={**call.options, "activation": None})
     k = data.draw(st.sampled_from(LINEAR[op]))

@@ -85,6 +85,8 @@ def _product(
     arrays = [s and values(source, whole, s, salt) for salt, s in enumerate(shapes)]
     taps, exact = int(np.prod(shapes[1][:-1])) + 1, whole and activation in (None, "relu")
     back = int(np.prod(shapes[1][:-2])) * shapes[1][-1] // rest["options"].get("groups", 1)
+    if op == "conv_transpose2d":  # its filters have the output's channels first
+        taps, back = back + 1, taps
     carried = 0.0
     if activation and not exact:  # the rounding of z, of size up to `top`, goes through the slope
         plain = {**rest["options"], "activation": None}
@@ -115,6 +117,41 @@ def convolution_calls(draw: st.DrawFn) -> Call:
     shapes = (case.x, case.w, bias)
     needs, whole = draw(needed), draw(st.booleans())
     return _product("conv2d", source, whole, shapes, options=options, needs=needs)
+
+
+@st.composite
+def transposed_calls(draw: st.DrawFn) -> Call:
+    """Draw a transposed convolution; its images, filters and strides are all small."""
+    (n, h, w, c, f), source = draw(different(5, 1, 6)), draw(sources)
+    kernel, stride = draw(different(2, 1, 4)), draw(different(2, 1, 4))
+    padding = draw(st.sampled_from(["valid", "same", ((kernel[0] - 1, 0), (0, kernel[1] - 1))]))
+    if h * stride[0] < kernel[0] or w * stride[1] < kernel[1]:
+        padding = "valid"
+    shapes = ((n, h, w, c), (*kernel, f, c), (f,) if draw(st.booleans()) else None)
+    options = {"stride": tuple(stride), "padding": padding, "activation": draw(fused)}
+    needs, whole = draw(needed), draw(st.booleans())
+    return _product("conv_transpose2d", source, whole, shapes, options=options, needs=needs)
+
+
+@st.composite
+def upsample_calls(draw: st.DrawFn) -> Call:
+    """Draw an upsampling of either kind."""
+    shape, source, whole = tuple(draw(different(4, 1, 6))), draw(sources), draw(st.booleans())
+    factor = tuple(draw(different(2, 1, 5)))
+    options = {"factor": factor, "interpolation": draw(st.sampled_from(["nearest", "bilinear"]))}
+    terms = (4, 4 * int(np.prod(factor)))
+    return Call("upsample2d", source, whole, (values(source, whole, shape),), options,
+                lambda shape: terms)  # fmt: skip
+
+
+@st.composite
+def padding_calls(draw: st.DrawFn) -> Call:
+    """Draw a border: nothing is added up, so all rungs give the same bits."""
+    shape, source, whole = tuple(draw(different(4, 1, 6))), draw(sources), draw(st.booleans())
+    top, bottom, left, right = (draw(st.integers(0, 3)) for _ in range(4))
+    options = {"padding": ((top, bottom), (left, right))}
+    x = values(source, whole, shape)
+    return Call("zero_pad2d", source, whole, (x,), options, lambda shape: (0, 0))
 
 
 @st.composite
@@ -222,6 +259,9 @@ masks = st.fixed_dictionaries(
 # Whoever exports an operation and gives it no strategy here is told so by a test.
 CALLS: dict[str, st.SearchStrategy[Call]] = {
     "conv2d": convolution_calls(),
+    "conv_transpose2d": transposed_calls(),
+    "upsample2d": upsample_calls(),
+    "zero_pad2d": padding_calls(),
     "dense": dense_calls(),
     "max_pool2d": pool_calls("max_pool2d"),
     "average_pool2d": pool_calls("average_pool2d"),

@@ -16,6 +16,7 @@ from nanocnn import ops
 R = np.random.default_rng(0)
 X = R.normal(size=(2, 6, 5, 4))
 W, B = R.normal(size=(3, 2, 2, 6)), R.normal(size=6)
+STAMPS = R.normal(size=(3, 2, 3, 4))
 ROWS, MATRIX, BIAS = R.normal(size=(3, 7)), R.normal(size=(7, 5)), R.normal(size=5)
 AFFINE = R.normal(size=4), R.normal(size=4)
 CONV = {"stride": (2, 1), "padding": "same", "dilation": (1, 2), "groups": 2}
@@ -26,6 +27,11 @@ OPS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "conv2d with relu": ((X, W, B), {**CONV, "activation": "relu"}),
     "conv2d with sigmoid": ((X, W, B), {**CONV, "activation": "sigmoid"}),
     "conv2d with tanh and no bias": ((X, W), {**CONV, "activation": "tanh"}),
+    "conv_transpose2d": ((X, STAMPS, B[:3]), {"stride": 2, "padding": "same"}),
+    "conv_transpose2d with relu": ((X, STAMPS, B[:3]), {"stride": (1, 3), "activation": "relu"}),
+    "upsample2d": ((X, (2, 3)), {}),
+    "upsample2d bilinear": ((X, (2, 3)), {"interpolation": "bilinear"}),
+    "zero_pad2d": ((X, ((1, 0), (2, 3))), {}),
     "dense": ((ROWS, MATRIX, BIAS), {}),
     "dense without bias": ((ROWS, MATRIX), {}),
     "dense with relu": ((ROWS, MATRIX, BIAS), {"activation": "relu"}),
