@@ -2,7 +2,8 @@
 
 from .article import article_cnn
 from .densenet import densenet
+from .folding import fold_batch_norm
 from .resnet import resnet
 from .sequential import Sequential
 
-__all__ = ["Sequential", "article_cnn", "densenet", "resnet"]
+__all__ = ["Sequential", "article_cnn", "densenet", "fold_batch_norm", "resnet"]
