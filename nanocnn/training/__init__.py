@@ -1,8 +1,9 @@
 """The training loop and what belongs to it."""
 
 from .callbacks import Callback
+from .checkpoint import Checkpoint
 from .cross_validation import CrossValidation, cross_validate
 from .history import History
 from .loop import Diverged
 
-__all__ = ["Callback", "CrossValidation", "Diverged", "History", "cross_validate"]
+__all__ = ["Callback", "Checkpoint", "CrossValidation", "Diverged", "History", "cross_validate"]

@@ -13,13 +13,14 @@ from __future__ import annotations
 import io
 import json
 import os
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ...files import write_atomically
+from ..fingerprint import difference
 from .result import Fold
 
 RECIPE = "cross_validation.json"
@@ -44,20 +45,21 @@ class Store:
                 raise ValueError(
                     f"folder {str(folder)!r} holds other files and no {RECIPE}; give an empty one"
                 )
-            _write(path, json.dumps(wanted, indent=1).encode())
+            write_atomically(path, json.dumps(wanted, indent=1).encode())
             return
         try:
             found = json.loads(path.read_text("utf-8"))
-            differ = [key for key in {**wanted, **found} if found.get(key) != wanted.get(key)]
-        except (ValueError, TypeError, AttributeError):
+            if not isinstance(found, dict):
+                raise TypeError
+        except (ValueError, TypeError):
             raise ValueError(
                 f"{RECIPE} in {str(folder)!r} is damaged; give an empty folder"
             ) from None
-        if differ:
-            key = differ[0]
+        differs = difference(found, wanted)
+        if differs:
             raise ValueError(
-                f"folder {str(folder)!r} belongs to another cross-validation: {key} is "
-                f"{found.get(key)!r:.60} there and {wanted.get(key)!r:.60} here; give another one"
+                f"folder {str(folder)!r} belongs to another cross-validation: {differs}; give "
+                "another one"
             )
 
     def model_path(self, k: int) -> Path:
@@ -84,20 +86,6 @@ class Store:
         model.save(self.model_path(k))
         arrays = io.BytesIO()
         np.savez(arrays, test=fold.test, outputs=fold.outputs)
-        _write(name.with_suffix(".npz"), arrays.getvalue())
+        write_atomically(name.with_suffix(".npz"), arrays.getvalue())
         about = {"n_train": fold.n_train, "scores": fold.scores, "history": fold.history}
-        _write(name.with_suffix(".json"), json.dumps(about).encode())
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file that is there as a whole, or not at all."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+        write_atomically(name.with_suffix(".json"), json.dumps(about).encode())
