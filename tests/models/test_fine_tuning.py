@@ -80,7 +80,7 @@ def test_what_has_the_name_but_not_the_shape(path: Path) -> None:
 def test_wrong_ways_to_ask(path: Path) -> None:
     with pytest.raises(ValueError, match="skip_mismatch is for by_name=True"):
         with_head(2).load_weights(path, skip_mismatch=True)
-    with pytest.raises(ModelFileError, match="conv2d_1.w is float32 .* in the file, float64"):
+    with pytest.raises(ModelFileError, match=r"conv2d_1.w is float32 .* in the file, float64"):
         with_head(2, dtype="float64").load_weights(path, by_name=True)
     stranger = nc.Sequential([nc.Flatten(), nc.Dense(2, name="mine")], input_shape=(14, 12, 3))
     with pytest.raises(ModelFileError, match="no parameter that fits a name of this model; it has"):

@@ -28,16 +28,19 @@ def straight() -> str:
 def start(folder: Path, *place: str) -> subprocess.Popen[str]:
     """Start training, or go on; return the process when it has come to train."""
     code = [sys.executable, "-m", "tests.training.killed", str(folder), *place]
-    process = subprocess.Popen(code, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(code, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     return process
 
 
-def kill(process: subprocess.Popen[str], how: signal.Signals = signal.SIGKILL) -> None:
-    process.send_signal(how)
-    process.communicate(timeout=60)
-    assert process.returncode == -how
+def end(process: subprocess.Popen[str]) -> str:
+    """Wait for the end of a process; return what it said after "ready"."""
+    assert process.stdout is not None
+    told = process.stdout.read()
+    process.stdout.close()
+    process.wait(timeout=60)
+    return told.strip()
 
 
 def hidden(folder: Path) -> list[str]:
@@ -67,9 +70,9 @@ def test_killed_at_random_moments(kills: int, tmp_path: Path) -> None:
             wait_for_a_checkpoint(folder, process)
             time.sleep(moments.uniform(0, 0.1))
         process.kill()
-        told, _ = process.communicate(timeout=60)
+        told = end(process)
         if process.returncode == 0:  # it was faster, and another run begins
-            assert told.strip() == straight()
+            assert told == straight()
             runs += 1
             folder = tmp_path / str(runs)
         else:
@@ -85,7 +88,8 @@ def test_killed_in_the_midst_of_a_checkpoint(place: str, tmp_path: Path) -> None
     process = start(tmp_path, place)
     assert process.stdout is not None
     assert process.stdout.readline() == "stopped\n"
-    kill(process)
+    process.kill()
+    end(process)
     found = [path.name for path in Checkpoint(tmp_path).files()]
     assert len(found) == (3 if place == "after the rename" else 2)  # of which 2 are to be kept
     left = hidden(tmp_path)
@@ -99,6 +103,8 @@ def test_killed_in_the_midst_of_a_checkpoint(place: str, tmp_path: Path) -> None
 def test_interrupted_from_the_keyboard(tmp_path: Path) -> None:
     process = start(tmp_path)
     wait_for_a_checkpoint(tmp_path, process)
-    kill(process, signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    end(process)
+    assert process.returncode == -signal.SIGINT
     assert hidden(tmp_path) == []
     assert killed.train(str(tmp_path)) == straight()
