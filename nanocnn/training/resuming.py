@@ -45,7 +45,7 @@ def _describe(feed: Feed) -> dict[str, Any]:
         return {"images": list(feed.images.shape), "batch_size": feed.batch_size,
                 "contents": fingerprint(feed.images, feed.targets)}  # fmt: skip
     loader, targets = feed.loader, feed.loader.targets
-    told = type(loader).__repr__ is not object.__repr__  # that of any object tells an address
+    told = "__repr__" in vars(type(loader))  # that of any object tells an address
     return {
         "loader": repr(loader) if told else type(loader).__name__,
         "batches": len(loader),
@@ -197,15 +197,15 @@ def _match(
     matched, seen = [], Counter[str]()
     for about in known:
         name = about["name"]
-        callback = by_name.get((name, seen[name]))
+        found = by_name.get((name, seen[name]))
         seen[name] += 1
         if not about["state"]:
             continue
-        if callback is None:
+        if found is None:
             raise ValueError(
                 f"the run that is to go on had a callback {name} whose state it needs; give it too"
             )
-        matched.append((callback, about["state"]))
+        matched.append((found, about["state"]))
     return matched
 
 

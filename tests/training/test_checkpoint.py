@@ -37,13 +37,17 @@ class Breaking(nc.Callback):
 
 
 class Slower(nc.Callback):
-    """Lower the rate by the batch, and know the best epoch so far, with its weights."""
+    """Lower the rate by the batch, count, and know the best epoch so far, with its weights."""
 
     best: float = np.inf
+    begun: int = 0
     weights: dict[str, Any]
 
     def on_train_begin(self) -> None:
-        self.best, self.n, self.weights = np.inf, np.int64(0), {}
+        self.best, self.n, self.begun, self.weights = np.inf, np.int64(0), 0, {}
+
+    def on_epoch_begin(self, epoch: int) -> None:
+        self.begun += 1
 
     def on_batch_end(self, batch: int, logs: Any) -> None:
         self.n += 1
@@ -57,10 +61,12 @@ class Slower(nc.Callback):
         self.model.optimizer.learning_rate = 0.01
 
     def get_state(self) -> dict[str, Any]:
-        return {"best": self.best, "n": self.n, "weights": self.weights}
+        counts = [self.n, self.begun]
+        return {"best": self.best, "counts": counts, "weights": self.weights}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        self.best, self.n, self.weights = state["best"], np.int64(state["n"]), state["weights"]
+        self.best, self.weights = state["best"], state["weights"]
+        self.n, self.begun = state["counts"]
 
 
 def build(seed: int = 0) -> nc.Sequential:
@@ -106,7 +112,7 @@ def train(
 def everything(model: nc.Sequential, history: Any, slower: Slower) -> Any:
     assert isinstance(model.optimizer, nc.Adam)
     optimizer = {key: value.copy() for key, value in model.optimizer.state.items()}
-    known = (slower.best, int(slower.n), slower.weights)
+    known = (slower.best, int(slower.n), slower.begun, slower.weights)
     return copies(model), dict(model.state), optimizer, model.optimizer.iterations, history, known
 
 
