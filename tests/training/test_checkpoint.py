@@ -126,8 +126,7 @@ def test_an_interrupted_run_ends_alike(data: Any, unit: str, after: int, tmp_pat
         train(build(), tmp_path, after, data=data, unit=unit)
     model = build()
     assert same(everything(model, *train(model, tmp_path, data=data, unit=unit)), expected)
-    state = expected[1]
-    assert state["scale_1.seen"] == 3 * len(X)
+    assert expected[1]["scale_1.seen"] == 3 * len(X)
 
 
 def test_interrupted_after_every_batch(tmp_path: Path) -> None:
@@ -295,6 +294,5 @@ def test_what_a_checkpoint_cannot_keep(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wrong", [{"every": 0}, {"keep": True}, {"unit": "hour"}, {"every": 1.5}])
 def test_wrong_arguments(wrong: dict[str, Any], tmp_path: Path) -> None:
-    (name,) = wrong
-    with pytest.raises(ValueError, match=f"^{name} must be .*, got"):
+    with pytest.raises(ValueError, match=f"^{next(iter(wrong))} must be .*, got"):
         Checkpoint(tmp_path, **wrong)
