@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "config": {"kernels"},
     "data": {"_backend", "vectorized"},
     "evaluation": set(),
+    "files": set(),
     "initializers": set(),
     "ops": {*READABLE, "kernels", "_backend"},
     "layers": {"ops", "initializers"},
@@ -29,10 +30,13 @@ MAY_IMPORT = {
     "losses": {"_backend", "_targets", *READABLE},
     "optimizers": {"ops"},
     "gradcheck": {"_backend", "layers", "losses", "models", "ops"},
-    "training": {"_backend", "data", "evaluation", "layers", "losses", "ops", "optimizers"},
+    "training": {
+        *("_backend", "data", "evaluation", "files", "layers", "losses", "ops"),
+        "optimizers",
+    },
     "models": {
-        *("_backend", "data", "evaluation", "initializers", "layers", "losses", "ops"),
-        *("optimizers", "training"),
+        *("_backend", "data", "evaluation", "files", "initializers", "layers", "losses"),
+        *("ops", "optimizers", "training"),
     },
 }
 FREE = {"__init__", "__main__", "deployment"}  # on top of all others

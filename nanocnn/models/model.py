@@ -13,11 +13,13 @@ from ..layers.base import Array, Layer, Shape
 from ..optimizers import Optimizer
 from ..training import loop
 from ..training.callbacks import Callback
+from ..training.checkpoint import Checkpoint
 from ..training.history import History
 from ..training.objective import Loss, Metric, Objective, make_objective
 
 if TYPE_CHECKING:
     from ..data import Preparation
+    from .weights import LoadedWeights
 
 
 def check_seed(seed: int) -> int:
@@ -114,6 +116,7 @@ class Model(Layer):
         callbacks: Iterable[Callback] = (),
         seed: int | None = None,
         verbose: bool = True,
+        checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
     ) -> History:
         """Train the model.
 
@@ -141,6 +144,10 @@ class Model(Layer):
             Of the order and of dropout. Same seed, same bits, on any number of threads.
         verbose : bool
             Show a progress bar.
+        checkpoint : path or `nanocnn.training.Checkpoint`, optional
+            A folder to which each epoch is written down, so that the same call goes on from there
+            if it is interrupted or killed at any moment, to the same bits; after its last epoch it
+            returns at once, with the model and its history. With more `epochs` it goes on.
 
         Returns
         -------
@@ -150,7 +157,8 @@ class Model(Layer):
         Raises
         ------
         ValueError, TypeError
-            If images, labels or arguments do not fit; nothing has been changed then. What a loader
+            If images, labels or arguments do not fit, or the checkpoints are of another run;
+            nothing has been changed then. What a loader
             finds later on ends training in its midst, and the steps that were done stay done.
         nanocnn.training.Diverged
             If the loss or a gradient is NaN or infinite; the message tells the batch, and the
@@ -169,6 +177,7 @@ class Model(Layer):
             callbacks=_callbacks(callbacks),
             seed=seed,
             verbose=verbose,
+            checkpoint=checkpoint,
         )
 
     def evaluate(self, x: Any, y: Any = None, *, batch_size: int = 32) -> tuple[float, ...]:
@@ -215,17 +224,70 @@ class Model(Layer):
 
         save(self, path)
 
-    def load_weights(self, path: str | os.PathLike[str]) -> None:
-        """Take over the parameters of a saved model with the same names and shapes.
+    def contents(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """Return what `save` writes: a description that JSON can hold, and arrays by name."""
+        from .saving import contents
+
+        return contents(self)
+
+    def load_weights(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        by_name: bool = False,
+        skip_mismatch: bool = False,
+    ) -> LoadedWeights:
+        """Take over parameters and state of a saved model or a checkpoint.
+
+        Parameters
+        ----------
+        path : str or path
+        by_name : bool
+            Take what has the same name, and leave the rest; else all names must be the same. Give
+            a new head a name of its own: those that are given are counted alike in both models.
+        skip_mismatch : bool
+            With `by_name`: also leave what has the same name but another shape or dtype.
+
+        Returns
+        -------
+        LoadedWeights
+            The names that were `taken`, and those that are `missing` in the file, `mismatched`
+            (other shape or dtype), or `unused` by the model. Print it.
 
         Raises
         ------
         nanocnn.models.saving.ModelFileError
-            If the file is damaged or of another architecture; nothing has been changed then.
-        """
-        from .saving import load_weights
+            If the file is damaged, or does not fit; nothing has been changed then.
 
-        load_weights(self, path)
+        Examples
+        --------
+        A model for 3 classes becomes one for 5: its new head is trained alone, then all of it.
+        `nanocnn.models.weights` tells how to keep layers without writing them down again.
+
+        >>> import numpy as np
+        >>> import nanocnn as nc
+        >>> def model_for(classes, head):
+        ...     layers = [nc.Conv2D(4, 3, activation="relu"), nc.GlobalAveragePool2D(),
+        ...               nc.Dense(classes, name=head)]
+        ...     return nc.Sequential(layers, input_shape=(8, 8, 1))
+        >>> model_for(3, "head").save("old.safetensors")
+        >>> model = model_for(5, "new_head")
+        >>> print(model.load_weights("old.safetensors", by_name=True))
+        taken 2: conv2d_1.w, conv2d_1.b
+        missing 2: new_head.w, new_head.b
+        mismatched 0: -
+        unused 2: head.b, head.w
+        >>> x, y = np.random.default_rng(0).random((20, 8, 8, 1)), np.arange(20) % 5
+        >>> model[:-1].freeze()
+        >>> model.compile(nc.Adam(1e-2), "softmax_cross_entropy")
+        >>> history = model.fit(x, y, epochs=2, verbose=False)
+        >>> model.unfreeze()
+        >>> model.compile(nc.Adam(1e-4), "softmax_cross_entropy")
+        >>> history = model.fit(x, y, epochs=2, verbose=False)
+        """
+        from .weights import load_weights
+
+        return load_weights(self, path, by_name=by_name, skip_mismatch=skip_mismatch)
 
     def ensure_built(self, input_shape: Shape) -> None:
         """Build the model for this input if it is not built yet."""

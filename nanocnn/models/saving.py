@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
 from .. import losses, optimizers
+from ..files import write_atomically
 from ..layers.base import Array
 from .architecture import Maker, describe, hand_out
 from .model import Model
@@ -51,6 +51,23 @@ def _compiled(model: Model) -> dict[str, Any] | None:
     }
 
 
+def contents(model: Model) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Return what a file tells of a model, as JSON can hold it, and its arrays."""
+    how = None if model.preparation is None else model.preparation.to_config()
+    about = {"format": FORMAT, "model": describe(model), "compile": _compiled(model),
+             "preparation": how}  # fmt: skip
+    try:
+        json.dumps(about)
+    except TypeError as error:
+        raise TypeError(
+            "get_config of a layer or optimizer, or to_config of a transform, returned what JSON "
+            f"cannot hold: {error}"
+        ) from None
+    tensors = {f"params/{name}": np.asarray(p, order="C") for name, p in model.params.items()}
+    tensors |= {f"state/{name}": np.asarray(s, order="C") for name, s in model.state.items()}
+    return about, tensors
+
+
 def save(model: Model, path: Path_) -> None:
     """Write the model; a file that is there already stays whole if writing fails."""
     if model.input_shape is None:
@@ -60,39 +77,11 @@ def save(model: Model, path: Path_) -> None:
         raise FileNotFoundError(
             f"no folder {target.parent} to save {target.name} in; make it first"
         )
-    how = None if model.preparation is None else model.preparation.to_config()
-    about = {"format": FORMAT, "model": describe(model), "compile": _compiled(model),
-             "preparation": how}  # fmt: skip
-    tensors = {f"params/{name}": np.asarray(p, order="C") for name, p in model.params.items()}
-    tensors |= {f"state/{name}": np.asarray(s, order="C") for name, s in model.state.items()}
-    try:
-        text = json.dumps(about)
-    except TypeError as error:
-        raise TypeError(
-            "get_config of a layer or optimizer, or to_config of a transform, returned what JSON "
-            f"cannot hold: {error}"
-        ) from None
-    data = to_bytes(tensors, metadata={"nanocnn": text})
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, target)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    about, tensors = contents(model)
+    write_atomically(target, to_bytes(tensors, metadata={"nanocnn": json.dumps(about)}))
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _read(path: Path_) -> tuple[dict[str, Any], dict[str, Array]]:
+def read(path: Path_) -> tuple[dict[str, Any], dict[str, Array]]:
     """Return what the metadata tells and all tensors, or raise ModelFileError."""
     name = os.fspath(path)
     if not os.path.isfile(name):
@@ -117,7 +106,7 @@ def _read(path: Path_) -> tuple[dict[str, Any], dict[str, Array]]:
     return about, tensors
 
 
-def _fitting(
+def fitting(
     name: str,
     wanted: Mapping[str, Array],
     tensors: Mapping[str, Array],
@@ -173,7 +162,7 @@ def load(
         If it is damaged, of a later format, or asks for an unknown class. One line says which.
     """
     name = os.fspath(path)
-    about, tensors = _read(path)
+    about, tensors = read(path)
     try:
         model = Maker(custom_objects or {}).make(about["model"])
         if not isinstance(model, Sequential):
@@ -182,8 +171,8 @@ def load(
         model.build(about["model"]["config"].get("input_shape"), np.random.default_rng(0))
     except Exception as error:  # whatever a layer's own code says to what a file contains
         raise ModelFileError(f"{name} cannot be rebuilt: {_one_line(error)}") from None
-    params = _fitting(name, model.params, tensors, "params", model.dtype)
-    state = _fitting(name, model.state, tensors, "state")
+    params = fitting(name, model.params, tensors, "params", model.dtype)
+    state = fitting(name, model.state, tensors, "state")
     try:
         model.params, model.state = params, state
     except ValueError as error:
@@ -232,17 +221,3 @@ def _recompile(name: str, model: Model, about: Any, custom: Mapping[str, Any]) -
             f"{name}: what it was compiled with cannot be restored: {_one_line(error)}; pass your "
             "own functions as custom_objects={'name': function}, or load with compile=False"
         ) from None
-
-
-def load_weights(model: Model, path: Path_) -> None:
-    """Take over parameters and state from a file of the same architecture, or change nothing."""
-    if model.input_shape is None:
-        raise ValueError("the model is not built; give it an input_shape before loading weights")
-    name = os.fspath(path)
-    _, tensors = _read(path)
-    params = _fitting(name, model.params, tensors, "params")
-    state = _fitting(name, model.state, tensors, "state")
-    for key, value in model.params.items():
-        value[...] = params[key]
-    for key, value in model.state.items():
-        value[...] = state[key]

@@ -1,6 +1,7 @@
 """The training loop and what belongs to it."""
 
 from .callbacks import Callback
+from .checkpoint import Checkpoint
 from .cross_validation import CrossValidation, cross_validate
 from .history import History
 from .loop import Diverged
@@ -8,6 +9,7 @@ from .tuning import Tuning, integer, log_uniform, tune, uniform
 
 __all__ = [
     "Callback",
+    "Checkpoint",
     "CrossValidation",
     "Diverged",
     "History",

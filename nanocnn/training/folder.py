@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
+
+from ..files import write_atomically
+from .fingerprint import difference
 
 
 def open_folder(
@@ -32,31 +34,17 @@ def open_folder(
             raise ValueError(
                 f"folder {str(folder)!r} holds other files and no {name}; give an empty one"
             )
-        write(path, json.dumps(wanted, indent=1).encode())
+        write_atomically(path, json.dumps(wanted, indent=1).encode())
         return place
     try:
         found = json.loads(path.read_text("utf-8"))
-        differ = [key for key in {**wanted, **found} if found.get(key) != wanted.get(key)]
-    except (ValueError, TypeError, AttributeError):
+        if not isinstance(found, dict):
+            raise TypeError
+    except (ValueError, TypeError):
         raise ValueError(f"{name} in {str(folder)!r} is damaged; give an empty folder") from None
-    if differ:
-        key = differ[0]
+    differs = difference(found, wanted)
+    if differs:
         raise ValueError(
-            f"folder {str(folder)!r} belongs to another {what}: {key} is "
-            f"{found.get(key)!r:.60} there and {wanted.get(key)!r:.60} here; give another one"
+            f"folder {str(folder)!r} belongs to another {what}: {differs}; give another one"
         )
     return place
-
-
-def write(path: Path, data: bytes) -> None:
-    """Write a file that is there as a whole, or not at all."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

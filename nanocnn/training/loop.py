@@ -24,26 +24,12 @@ from .feeding import (
 )
 from .history import History
 from .objective import Objective
+from .progress import Means, Progress
+from .resuming import Resuming, describe_run
 
 
 class Diverged(ArithmeticError):
     """The loss or a gradient became NaN or infinite; parameters are as before that batch."""
-
-
-class _Means:
-    """Running means over samples."""
-
-    def __init__(self) -> None:
-        self.sums: dict[str, float] = {}
-        self.n = 0
-
-    def add(self, n: int, values: Mapping[str, float]) -> None:
-        self.n += n
-        for name, value in values.items():
-            self.sums[name] = self.sums.get(name, 0.0) + n * value
-
-    def get(self) -> dict[str, float]:
-        return {name: total / self.n for name, total in self.sums.items()}
 
 
 def _check_count(what: str, value: int) -> None:
@@ -108,6 +94,7 @@ def fit(
     callbacks: tuple[Callback, ...],
     seed: int,
     verbose: bool,
+    checkpoint: Any = None,
 ) -> History:
     """Train; the arguments are explained at `nanocnn.Sequential.fit`."""
     from tqdm import tqdm  # here, as it would take a fifth of the time of `import nanocnn`
@@ -125,34 +112,42 @@ def fit(
         )  # here: `import nanocnn` does not load `nanocnn.data`
 
         warn_of_leaks(x, validation_data)
-    model.preparation = feed.preparation or model.preparation
     plain = model.objective()  # validation is measured without class weights and smoothing
     for each in (objective, plain):
         each.model.ensure_built(model.input_shape)
-    history = History()
+    resuming = None
+    if checkpoint is not None:
+        run = describe_run(model, objective, feed, validation, seed, shuffle)
+        resuming = Resuming(checkpoint, model, callbacks, run, epochs)
+    model.preparation = feed.preparation or model.preparation
     model.stop_training = False
+    progress = Progress()
     for callback in callbacks:
         callback.model, callback.epochs, callback.n_batches = model, epochs, feed.n_batches
         callback.on_train_begin()
     try:
-        for epoch in range(epochs):
+        if resuming is not None:
+            resuming.restore(progress)
+        while progress.epoch < epochs and not progress.stopped:
+            epoch = progress.epoch
             bar = tqdm(desc=f"epoch {epoch + 1}/{epochs}", disable=not verbose,
-                       total=feed.n_batches)  # fmt: skip
+                       total=feed.n_batches, initial=progress.batch)  # fmt: skip
             with bar:
-                logs = _epoch(model, feed, epoch, objective, callbacks, seed, bar)
+                logs = _epoch(model, feed, progress, objective, callbacks, seed, bar, resuming)
                 if validation is not None:
                     measured = _measure(validation.epoch(0), plain)
                     logs |= {f"val_{name}": value for name, value in measured.items()}
                     _show(bar, logs)
-            history.append(logs)
+            progress.end_epoch(logs)
             for callback in callbacks:
                 callback.on_epoch_end(epoch, logs)
-            if model.stop_training:
-                break
+            progress.stopped = model.stop_training
+            if resuming is not None:
+                resuming.after_epoch(progress)
     finally:
         for callback in callbacks:
             callback.on_train_end()
-    return history
+    return progress.history
 
 
 def _show(bar: Any, logs: Mapping[str, float]) -> None:
@@ -162,31 +157,38 @@ def _show(bar: Any, logs: Mapping[str, float]) -> None:
 def _epoch(
     model: Any,
     feed: Feed,
-    epoch: int,
+    progress: Progress,
     objective: Objective,
     callbacks: tuple[Callback, ...],
     seed: int,
     bar: Any,
+    resuming: Resuming | None,
 ) -> dict[str, float]:
-    """Learn from all images once. Return the means of loss and metrics."""
-    means = _Means()
-    for callback in callbacks:
-        callback.on_epoch_begin(epoch)
+    """Learn from all images once, or from those that are left. Return means of loss and metrics."""
+    epoch, done, means = progress.epoch, progress.batch, progress.means
+    if not done:
+        for callback in callbacks:
+            callback.on_epoch_begin(epoch)
     with closing(feed.epoch(epoch)) as batches:  # an error or an interruption ends its threads
         for batch, (x, target) in enumerate(batches):
+            if batch < done:  # before the interruption
+                continue
             key = derive(derive(seed, epoch), batch)
             means.add(len(x), train_step(model, objective, x, target, key, epoch, batch))
+            progress.batch = batch + 1
             _show(bar, means.get())
             bar.update()
             for callback in callbacks:
                 callback.on_batch_end(batch, means.get())
             if model.stop_training:
                 break
+            if resuming is not None:
+                resuming.after_batch(progress, feed.n_batches)
     return means.get()
 
 
 def _measure(batches: Batches, objective: Objective) -> dict[str, float]:
-    means = _Means()
+    means = Means()
     with closing(batches):
         for x, target in batches:
             y = objective.model(x)

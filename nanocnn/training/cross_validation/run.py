@@ -13,7 +13,8 @@ import numpy as np
 from ...layers.base import Array
 from ..batches import is_dataset
 from ..callbacks import Callback
-from ..recipe import check_is_new, describe_model, describe_options, fingerprint, make
+from ..fingerprint import describe_options, fingerprint
+from ..recipe import check_is_new, describe_model, make
 from ..samples import open_samples, take, train_on
 from .result import CrossValidation, Fold
 from .scores import choose_metrics, measure

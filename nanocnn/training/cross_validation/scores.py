@@ -9,7 +9,7 @@ import numpy as np
 
 from ... import losses, ops
 from ...layers.base import Array
-from ..recipe import name_of
+from ..fingerprint import name_of
 
 Metric = Callable[[Array, Array], float]
 NAMES = ("accuracy", "auc", "f1", "precision", "sensitivity", "specificity")

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from ..folder import open_folder, write
+from ...files import write_atomically
+from ..folder import open_folder
 from .result import Fold
 
 RECIPE = "cross_validation.json"
@@ -59,6 +60,6 @@ class Store:
         model.save(self.model_path(k))
         arrays = io.BytesIO()
         np.savez(arrays, test=fold.test, outputs=fold.outputs)
-        write(name.with_suffix(".npz"), arrays.getvalue())
+        write_atomically(name.with_suffix(".npz"), arrays.getvalue())
         about = {"n_train": fold.n_train, "scores": fold.scores, "history": fold.history}
-        write(name.with_suffix(".json"), json.dumps(about).encode())
+        write_atomically(name.with_suffix(".json"), json.dumps(about).encode())

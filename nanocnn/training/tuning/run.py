@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..batches import is_dataset
-from ..recipe import describe_model, describe_options, fingerprint
+from ..fingerprint import describe_options, fingerprint
+from ..recipe import describe_model
 from .halving import Rung, best_of, make_rungs
 from .search import Samples, Search, check_build, check_monitor
 from .space import check_space

@@ -13,8 +13,9 @@ import numpy as np
 
 from ...layers.base import Array
 from ..batches import image_shape, is_dataset
+from ..fingerprint import name_of
 from ..loop import Diverged
-from ..recipe import check_is_new, make, name_of
+from ..recipe import check_is_new, make
 from ..samples import open_samples, take, train_on
 from .space import draw
 from .store import Outcome

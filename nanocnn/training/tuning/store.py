@@ -10,7 +10,8 @@ import json
 import os
 from typing import Any, NamedTuple
 
-from ..folder import open_folder, write
+from ...files import write_atomically
+from ..folder import open_folder
 
 RECIPE = "tune.json"
 
@@ -47,4 +48,4 @@ class Store:
     def save(self, trial: int, epochs: int, outcome: Outcome) -> None:
         """Write the outcome of a training."""
         data = json.dumps(outcome._asdict()).encode()
-        write(self.folder / f"trial_{trial}_epochs_{epochs}.json", data)
+        write_atomically(self.folder / f"trial_{trial}_epochs_{epochs}.json", data)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..recipe import describe_options
+from ..fingerprint import describe_options
 
 
 @dataclass(frozen=True)
