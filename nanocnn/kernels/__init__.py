@@ -36,6 +36,7 @@ from .flatten import flatten_backward, flatten_forward
 from .intensity import adjust_images, blur_images
 from .normal import normal_numbers
 from .optimizers import adam_update, rmsprop_update, sgd_update
+from .overlap import tversky_cross_entropy
 from .pool import (
     average_pool2d_backward,
     average_pool2d_forward,
@@ -88,5 +89,6 @@ __all__ = [
     "softmax_forward",
     "tanh_backward",
     "tanh_forward",
+    "tversky_cross_entropy",
     "warp_images",
 ]

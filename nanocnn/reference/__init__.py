@@ -18,6 +18,7 @@ the rest of nanocnn, and nothing checks its arguments: `nanocnn.ops` does.
 | `dropout.py` | the mask that is a hash |
 | `flatten.py` | images to rows |
 | `losses.py` | cross-entropies, squared error |
+| `imbalance.py` | focal, Tversky and Dice losses, for rare classes |
 | `optimizers.py` | gradient descent, RMSprop, Adam, AdamW |
 | `warp.py` | images turned, stretched, bent, and their masks with them |
 | `intensity.py`, `normal.py` | blur, contrast, brightness, gamma, noise, holes |
@@ -50,6 +51,7 @@ from .dense import (
 )
 from .dropout import dropout_backward, dropout_forward, dropout_mask
 from .flatten import flatten_backward, flatten_forward
+from .imbalance import focal, tversky
 from .intensity import adjust_images, blur_images
 from .losses import (
     binary_cross_entropy,
@@ -92,6 +94,7 @@ __all__ = [
     "dropout_mask",
     "flatten_backward",
     "flatten_forward",
+    "focal",
     "gelu_backward",
     "gelu_forward",
     "global_average_pool2d_backward",
@@ -113,5 +116,6 @@ __all__ = [
     "softmax_forward",
     "tanh_backward",
     "tanh_forward",
+    "tversky",
     "warp_images",
 ]

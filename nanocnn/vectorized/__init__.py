@@ -33,6 +33,7 @@ from .dense import (
 )
 from .dropout import dropout_backward, dropout_forward, dropout_mask
 from .flatten import flatten_backward, flatten_forward
+from .imbalance import focal, tversky
 from .intensity import adjust_images, blur_images
 from .losses import (
     binary_cross_entropy,
@@ -75,6 +76,7 @@ __all__ = [
     "dropout_mask",
     "flatten_backward",
     "flatten_forward",
+    "focal",
     "gelu_backward",
     "gelu_forward",
     "global_average_pool2d_backward",
@@ -96,5 +98,6 @@ __all__ = [
     "softmax_forward",
     "tanh_backward",
     "tanh_forward",
+    "tversky",
     "warp_images",
 ]
