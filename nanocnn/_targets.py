@@ -112,9 +112,11 @@ def rows(
             f"{where}: target has shape {t.shape}, {name} {a.shape}; needed are labels of shape "
             f"{a.shape[:-1]} or rows of shape {a.shape}"
         )
-    seen = max(1, np.count_nonzero(s))
+    seen = max(1, int(np.count_nonzero(s)))
     given = sample_weights(where, sample_weight, a.shape[:-1])
-    return a, q, s if given is None else s * given.reshape(-1), seen
+    if given is not None:
+        s = s * given.reshape(-1)
+    return a, q, s, seen
 
 
 def labels(where: str, t: Array, K: int, ignore_class: int | None) -> Array:
@@ -175,7 +177,7 @@ def binary(
     s = np.ones(a.shape)
     if ignore_class is not None:
         seen = q != ignore_class
-        q, s = np.where(seen, q, 0.0), seen * (q.size / max(1, np.count_nonzero(seen)))
+        q, s = np.where(seen, q, 0.0), seen * (q.size / max(1, int(np.count_nonzero(seen))))
     outside = (q < 0) | (q > 1)
     if outside.any():
         i = _first(outside)

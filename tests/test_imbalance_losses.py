@@ -109,7 +109,9 @@ def test_the_order_of_pixels_and_of_classes_does_not_matter(name: str, seed: int
     loss, dz = ALL[name](z, t)
     rng = np.random.default_rng(seed)
     order = rng.permutation(t.size)
-    mixed = ALL[name](z.reshape(-1, K)[order].reshape(z.shape), t.reshape(-1)[order].reshape(t.shape))
+    mixed = ALL[name](
+        z.reshape(-1, K)[order].reshape(z.shape), t.reshape(-1)[order].reshape(t.shape)
+    )
     close(mixed, (loss, dz.reshape(-1, K)[order].reshape(z.shape)))
     classes = np.append(0, 1 + rng.permutation(K - 1))  # the background stays where it is
     place = np.argsort(classes)
@@ -213,7 +215,9 @@ def test_prices_of_too_many_and_too_few() -> None:
 
 def test_more_gamma_looks_away_from_what_is_right() -> None:
     z, t = np.array([[0.0, 4.0], [0.0, -1.0]]), np.array([1, 1])
-    share = [abs(d[0, 0] / d[1, 0]) for d in (focal(z, t, gamma=g)[1] for g in (0.0, 0.5, 2.0, 5.0))]
+    share = [
+        abs(d[0, 0] / d[1, 0]) for d in (focal(z, t, gamma=g)[1] for g in (0.0, 0.5, 2.0, 5.0))
+    ]
     assert share == sorted(share, reverse=True)
     assert share[-1] < 1e-4 * share[0]
     for gamma in (0.0, 0.5, 1.0, 2.0):  # at p = 1 to the last bit

@@ -96,8 +96,8 @@ def tversky_cross_entropy(z, labels, s, w, c, alpha, beta, smoothing):
     """Return the sum of both losses and its gradient: (L1), (L2), (L10), (L12), (L13).
 
     `z` (G, P, K) are logits, `labels` (G, P) int32, below 0 where a pixel is ignored, `s` (G, P)
-    float64 weights of pixels, or None. Cross-entropy is summed, each pixel times the weight `w` (K,)
-    of its class; of the Tversky loss, `c` (K,) are the classes' weights, None for none of it.
+    float64 weights of pixels, or None. Cross-entropy is summed, each pixel times the weight `w`
+    (K,) of its class; of the Tversky loss, `c` (K,) are the classes' weights, None for none of it.
     """
     groups, pixels, k = z.shape
     blocks = -(-pixels // BLOCK)

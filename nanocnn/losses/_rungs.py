@@ -45,7 +45,7 @@ class Pixels(NamedTuple):
         """Return `share` of cross-entropy, and the Tversky loss besides where one is given."""
         K, shape = self.logits.shape[-1], self.logits.shape
         w = np.ones(K) if class_weight is None else _targets.weights(where, class_weight, K)
-        n = max(1, np.count_nonzero(self.labels >= 0))
+        n = max(1, int(np.count_nonzero(self.labels >= 0)))
         groups = len(self.logits) if overlap is not None and overlap.per_image else 1
         s = _targets.sample_weights(where, sample_weight, shape[:-1])
         loss, dz = _backend.rung().tversky_cross_entropy(
@@ -58,13 +58,13 @@ class Pixels(NamedTuple):
         return loss, dz.reshape(shape)
 
 
-def pixels(
-    where: str, y: ArrayLike, target: ArrayLike, ignore_class: int | None
-) -> Pixels | None:
+def pixels(where: str, y: ArrayLike, target: ArrayLike, ignore_class: int | None) -> Pixels | None:
     """Return what the kernel takes; None where NumPy must do it, or find what is wrong."""
     z = np.asarray(y)
     t = np.asarray(target)
-    able = _backend.current_backend() == "numba" and z.ndim > 2 and z.dtype in ("float32", "float64")
+    able = (
+        _backend.current_backend() == "numba" and z.ndim > 2 and z.dtype in ("float32", "float64")
+    )
     if not able or z.size == 0 or z.shape[-1] < 2 or not _targets.is_labels(t, z):
         return None
     t = _targets.numbers(where, t)

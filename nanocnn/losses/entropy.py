@@ -154,7 +154,8 @@ def binary_cross_entropy(
     Parameters
     ----------
     logits : (N,), (N, 1), (N, K) or any other float32 or float64 array, M elements
-        Before any sigmoid; masks (N, H, W) go with (N, H, W, 1). With K columns these are K independent yes-or-no questions.
+        Before any sigmoid; masks (N, H, W) go with (N, H, W, 1). With K columns these are K
+        independent yes-or-no questions.
     target : array of the shape of `logits`, or (N,) for (N, 1), and so on, or the other way round
         Each from 0 to 1.
     class_weight : (2,) array or {0: weight, 1: weight}, optional

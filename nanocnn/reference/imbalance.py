@@ -21,8 +21,8 @@ With :math:`\gamma = 0` it is cross-entropy (L1). The product rule, for one `p`,
 In the last form nothing overflows when `p` reaches 1: :math:`\log p / (1-p)` tends to -1. With
 :math:`g_{nk}` as q times this, and :math:`\partial p_k/\partial z_c = p_k ([k = c] - p_c)`,
 
-.. math:: g_{nk} = q_{nk} (1-p_{nk})^\gamma \Big(\gamma p_{nk} \frac{\log p_{nk}}{1-p_{nk}} - 1\Big),
-          \qquad
+.. math:: g_{nk} = q_{nk} (1-p_{nk})^\gamma
+          \Big(\gamma p_{nk} \frac{\log p_{nk}}{1-p_{nk}} - 1\Big), \qquad
           \frac{\partial L}{\partial z_{nc}}
           = \frac{s_n}{N} \Big(g_{nc} - p_{nc} \sum_k g_{nk}\Big)                       \tag{L9}
 

@@ -188,7 +188,11 @@ def check_targets(target: Array, output_shape: Shape, objective: Objective) -> N
 def _check_masks(masks: Array, output_shape: Shape, objective: Objective) -> None:
     """Raise ValueError for masks of another size than the model's output, or with other classes."""
     height, width, K = output_shape
-    if masks.ndim in (3, 4) and masks.shape[1:] not in ((height, width), (height, width, 1), output_shape):
+    if masks.ndim in (3, 4) and masks.shape[1:] not in (
+        (height, width),
+        (height, width, 1),
+        output_shape,
+    ):
         raise ValueError(
             f"masks of {masks.shape[1]}x{masks.shape[2]} do not fit a model whose output is "
             f"{height}x{width}; resize them, or the images, or pad the model's convolutions"
@@ -203,7 +207,7 @@ def _check_masks(masks: Array, output_shape: Shape, objective: Objective) -> Non
         if wrong.any():
             raise ValueError(
                 f"mask {i} has a pixel {mask[wrong][0]} that does not fit a model of {K} classes; "
-                f"labels are whole numbers from 0 to {K - 1}, and ignore_class where the loss has it"
+                f"labels are whole numbers from 0 to {K - 1}, and the loss's ignore_class"
             )
 
 

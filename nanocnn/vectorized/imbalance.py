@@ -40,7 +40,7 @@ def focal(z: Array, q: Array, s: Array, gamma: float) -> tuple[Scalar, Array]:
 def tversky(
     z: Array, q: Array, s: Array, c: Array, alpha: float, beta: float, smoothing: float
 ) -> tuple[Scalar, Array]:
-    """Tversky loss: logits `z`, target `q` (G, P, K), weights `s` (G, P), `c` (K,): (L10 to L13)."""
+    """Tversky loss: logits `z`, target `q` (G, P, K), weights `s` (G, P), `c` (K,): L10-13."""
     G = len(z)
     with np.errstate(over="ignore", invalid="ignore"):
         p = np.exp(_log_softmax(z))

@@ -97,6 +97,7 @@ def rare(v: Values) -> None:
     some = np.where(labels("rare/some", t.shape, 4) == 0, 255, t)
     seen = (some != 255).astype(np.float64)
     w = [1.0, 0.5, 2.0, 3.0, 1.5]
+    wide = torch.tensor(w, dtype=torch.float64)
 
     def keep(name: str, y: Any, target: Any, options: dict[str, Any], f: Any) -> None:
         ty = leaf(y)
@@ -112,7 +113,7 @@ def rare(v: Values) -> None:
     keep("focal/alpha", one, yes, {"gamma": 0.5, "alpha": 0.3, "sample_weight": s},
          lambda z, q: focal(z, q, weight * (0.7 * q[..., 0] + 0.3 * q[..., 1]), 0.5))  # fmt: skip
     keep("focal/ignored", z, some, {"class_weight": w, "ignore_class": 255},
-         lambda z, q: focal(z, q, torch.tensor(seen) / mean * (q @ torch.tensor(w)), 2.0))  # fmt: skip
+         lambda z, q: focal(z, q, torch.tensor(seen / mean) * (q @ wide), 2.0))  # fmt: skip
     keep("soft_dice/plain", z, t, {}, lambda z, q: tversky(z, q, ones, 0.5, 0.5, 1.0)[1:].mean())
     keep("soft_dice/one logit", one, yes, {"smoothing": 0.1, "sample_weight": s},
          lambda z, q: tversky(z, q, weight, 0.5, 0.5, 0.1)[1])  # fmt: skip
@@ -121,7 +122,7 @@ def rare(v: Values) -> None:
                           for n in range(2)) / 2)  # fmt: skip
     keep("tversky/plain", z, t, {}, lambda z, q: tversky(z, q, ones, 0.3, 0.7, 1.0)[1:].mean())
     keep("tversky/weights", z, t, {"alpha": 0.9, "beta": 0.2, "class_weight": w},
-         lambda z, q: (torch.tensor(w) * tversky(z, q, ones, 0.9, 0.2, 1.0))[1:].mean())  # fmt: skip
+         lambda z, q: (wide * tversky(z, q, ones, 0.9, 0.2, 1.0))[1:].mean())  # fmt: skip
     keep("dice_cross_entropy/plain", z, t, {},
          lambda z, q: tversky(z, q, ones, 0.5, 0.5, 1.0)[1:].mean()
          + softmax_cross_entropy(z, q, ones))  # fmt: skip

@@ -1,4 +1,4 @@
-"""Training on masks: arrays, data sets, loaders; pixel weights and ignored pixels; what is refused."""
+"""Training on masks: arrays, data sets, loaders; weights and ignored pixels; what is refused."""
 
 from __future__ import annotations
 
@@ -32,9 +32,7 @@ X, Y, XV, YV = LEARNT[0][0][:24], LEARNT[0][1][:24], LEARNT[1][0][:8], LEARNT[1]
 
 def segmenter(loss: Any, outputs: int = 2, metrics: Any = ("accuracy", "dice")) -> nc.Sequential:
     hidden = [nc.Conv2D(8, 5, padding="same", activation="relu") for _ in range(2)]
-    model = nc.Sequential(
-        [*hidden, nc.Conv2D(outputs, 1)], input_shape=(*X.shape[1:3], 1), seed=0
-    )
+    model = nc.Sequential([*hidden, nc.Conv2D(outputs, 1)], input_shape=(*X.shape[1:3], 1), seed=0)
     model.compile(nc.Adam(0.01), loss, metrics)
     return model
 
@@ -186,7 +184,7 @@ def test_weights_are_not_for_losses_that_do_not_take_them() -> None:
 
 
 def test_dice_by_hand() -> None:
-    """Class 1: 1 pixel in common of 2 and 1, 2/3; class 2: 1 of 1 and 2, 2/3; class 3 is nowhere."""
+    """Class 1: 1 pixel in common of 2 and 1, 2/3; class 2: 1 of 1 and 2; class 3 is nowhere."""
     y = np.eye(4)[[0, 1, 2, 2]]
     assert dice(np.array([0, 1, 1, 2]), y) == pytest.approx(2 / 3)
     assert dice(np.array([0, 1, 9, 2]), y, ignore_class=9) == 1
@@ -221,7 +219,9 @@ def test_options_are_kept_in_a_saved_model(name: str, tmp_path: Path) -> None:
 
 def own(y: Any, target: Any, power: float = 2.0) -> Any:
     d = y - target[..., None]
-    return float(np.mean(abs(d) ** power)), (power * abs(d) ** (power - 1) * np.sign(d) / y.size).astype(y.dtype)
+    return float(np.mean(abs(d) ** power)), (
+        power * abs(d) ** (power - 1) * np.sign(d) / y.size
+    ).astype(y.dtype)
 
 
 def test_options_of_an_own_loss_are_kept_too(tmp_path: Path) -> None:
