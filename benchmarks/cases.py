@@ -12,7 +12,8 @@ import numpy as np
 from nanocnn import config, kernels, losses, ops, reference, vectorized
 
 RUNGS = {"loops": reference, "NumPy": vectorized, "kernels": kernels}
-NO_CASE = {"conv_output_size"}  # (C0) gives a number, no array
+# (C0) gives a number, no array; the others are the Tversky loss with numbers of their own.
+NO_CASE = {"conv_output_size", "soft_dice", "dice_cross_entropy"}
 
 
 class Case(NamedTuple):
@@ -103,11 +104,22 @@ def _conv_pool(rung: ModuleType, x: Any, w: Any, b: Any, *args: Any) -> tuple[An
     return rung.max_pool2d_forward(z, window, steps, around)
 
 
+def _overlap(
+    rung: ModuleType, z: Any, labels: Any, s: Any, w: Any, c: Any, *prices: float
+) -> tuple[Any, Any]:
+    q = np.eye(z.shape[-1])[labels]
+    loss, dz = rung.tversky(z, q, s, c, *prices)
+    rows, weights = (labels.size, z.shape[-1]), (s * w[labels]).reshape(-1) * labels.size
+    more, dmore = rung.softmax_cross_entropy(z.reshape(rows), q.reshape(rows), weights)
+    return loss + more, dz + dmore.reshape(z.shape)
+
+
 # What the compiled rung does in one pass, in two passes, as `nanocnn.ops` does it elsewhere.
 IN_TWO_PASSES: dict[str, Callable[..., Any]] = {
     "fused_backward": _fused,
     "conv2d_backward_weight_and_bias": _weight_and_bias,
     "conv2d_max_pool2d_forward": _conv_pool,
+    "tversky_cross_entropy": _overlap,
 }
 
 

@@ -9,7 +9,7 @@ measured limits, operations or bytes a second (whichever the machine is short of
 see `calls.py`), how many times as fast it is as the rung below, and its error: the largest
 difference from float64, over the largest value. The loops run at the small size only; errors there
 are against the loops in float64, at other sizes against NumPy in float64. "n/a": the rung does not
-run at this size, or has no such function (losses are NumPy's on the compiled rung as well).
+run at this size, or has no such function (losses of rows are NumPy's on the compiled rung as well).
 
 "compile" is the first call less a later one, in a process of its own with an empty kernel cache;
 the cache makes it a matter of once. NumPy's matrix products use as many threads as its BLAS
@@ -45,6 +45,7 @@ SMALL, MEDIUM, LARGE = range(3)
 WAYS = ("forward", "backward")
 IMAGES = ((2, 12, 12, 4), (8, 64, 64, 8), (32, 64, 64, 32))
 ROWS = ((64, 16), (4096, 16), (262144, 16))
+PIXELS = ((2, 12, 4), (8, 128, 2), (8, 128, 4))  # N, height and width, K
 SIZES = (1 << 12, 1 << 18, 1 << 22)
 CONVS = ((2, 12, 4, 6), (4, 32, 16, 32), (8, 63, 32, 64))  # N, height and width, C, F
 DENSE = ((8, 32, 16), (64, 512, 256), (256, 2048, 1024))  # N, D, F
@@ -85,6 +86,7 @@ def ladder_cases(smoke: bool = False) -> list[Case]:
         found += [calls.flatten(f"flatten_{way}", IMAGES[level]) for way in WAYS]
         found += [calls.update(name, SIZES[level]) for name in calls.UPDATES]
         found += [calls.loss(name, *ROWS[level]) for name in calls.PER_SCORE]
+        found.append(calls.pixels(*PIXELS[level]))
     order = list(dict.fromkeys(case.function for case in found))
     return sorted(found, key=lambda case: order.index(case.function))
 

@@ -147,6 +147,7 @@ def _passes_over_memory(smoke: bool) -> list[Placed]:
         for way in ("forward", "backward"):
             case = calls.elementwise(f"softmax_{way}", (size // k, k))
             found.append(Placed(case, "softmax", target))
+    found.append(Placed(calls.pixels(*((2, 12, 4) if smoke else (32, 256, 4))), "loss of pixels"))
     for name in ("adam_update", "sgd_update", "rmsprop_update"):
         case = calls.update(name, size)
         found.append(Placed(case, "optimizer", target if name != "rmsprop_update" else None))

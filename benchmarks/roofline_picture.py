@@ -18,6 +18,7 @@ COLOURS = {  # Okabe and Ito's, told apart by everyone
     "activation": "#CC79A7",
     "dropout": "#7F6000",
     "softmax": "#6A3D9A",
+    "loss of pixels": "#1B7837",
     "optimizer": "#B2182B",
     "sums for the bias": "#888888",
     "augmentation": "#E0007A",

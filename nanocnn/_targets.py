@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[Any]
+ClassWeight = ArrayLike | Mapping[int, float] | None
 
 
 def outputs(where: str, name: str, y: ArrayLike) -> Array:
@@ -37,9 +38,9 @@ def numbers(where: str, target: ArrayLike) -> Array:
 
 
 def elementwise(where: str, y: Array, target: ArrayLike) -> Array:
-    """Return `target` as float64 in the shape of `y`; (N,) and (N, 1) stand for each other."""
+    """Return `target` as float64 in the shape of `y`; one of the two may have a last axis of 1."""
     t = numbers(where, target)
-    column = {y.shape, t.shape} == {(len(y),), (len(y), 1)} if y.ndim else False
+    column = y.shape == (*t.shape, 1) or t.shape == (*y.shape, 1)
     if t.shape != y.shape and not column:
         raise ValueError(
             f"{where}: target has shape {t.shape}, the outputs {y.shape}; "
@@ -48,58 +49,147 @@ def elementwise(where: str, y: Array, target: ArrayLike) -> Array:
     return t.reshape(y.shape).astype(np.float64)
 
 
+def class_outputs(where: str, name: str, y: ArrayLike) -> Array:
+    """Return the outputs (..., K) with K of at least 2 classes on the last axis."""
+    a = outputs(where, name, y)
+    if a.ndim < 2:
+        raise ValueError(f"{where}: {name} must have shape (N, K), got {a.shape}")
+    if a.shape[-1] < 2:
+        raise ValueError(
+            f"{where}: {name} have shape {a.shape}, one class, whose probability is always 1; "
+            f"use at least 2 outputs, or binary_cross_entropy"
+        )
+    return a
+
+
+def is_labels(t: Array, y: Array) -> bool:
+    """Tell whether the target has one number for each row of the outputs (..., K)."""
+    return t.shape in (y.shape[:-1], (*y.shape[:-1], 1))
+
+
 def categorical(
     where: str,
     name: str,
     y: ArrayLike,
     target: ArrayLike,
-    class_weight: ArrayLike | Mapping[int, float] | None,
-    label_smoothing: float,
+    class_weight: ClassWeight = None,
+    label_smoothing: float = 0.0,
+    sample_weight: ArrayLike | None = None,
+    ignore_class: int | None = None,
 ) -> tuple[Array, Array, Array]:
     """Return the outputs (..., K), the smoothed target q (M, K) and the rows' weights s (M,)."""
-    a = outputs(where, name, y)
-    if a.ndim < 2:
-        raise ValueError(f"{where}: {name} must have shape (N, K), got {a.shape}")
+    a, q, s, seen = rows(where, name, y, target, sample_weight, ignore_class)
+    s = s * (len(s) / seen)
+    if class_weight is not None:
+        s = s * (q @ weights(where, class_weight, a.shape[-1]))
+    return a, _smooth(where, q, label_smoothing, a.shape[-1]), s
+
+
+def rows(
+    where: str,
+    name: str,
+    y: ArrayLike,
+    target: ArrayLike,
+    sample_weight: ArrayLike | None,
+    ignore_class: int | None,
+) -> tuple[Array, Array, Array, int]:
+    """Return the outputs (..., K), the target q (M, K), weights (M,), 0 where a label is ignored.
+
+    And the number of rows that are not; 1 at least, so that it can divide.
+    """
+    a = class_outputs(where, name, y)
     K = a.shape[-1]
-    if K < 2:
-        raise ValueError(
-            f"{where}: {name} have shape {a.shape}, one class, whose probability is always 1; "
-            f"use at least 2 outputs, or binary_cross_entropy"
-        )
     t = numbers(where, target)
+    s = np.ones(a.size // K)
     if t.shape == a.shape:
         q = _rows(where, t.reshape(-1, K))
-    elif t.shape in (a.shape[:-1], (*a.shape[:-1], 1)):
-        q = _one_hot(where, t, K)
+    elif is_labels(t, a):
+        each = labels(where, t, K, ignore_class)
+        s[each < 0] = 0
+        q = np.eye(K)[np.maximum(each, 0)]
     else:
         raise ValueError(
             f"{where}: target has shape {t.shape}, {name} {a.shape}; needed are labels of shape "
             f"{a.shape[:-1]} or rows of shape {a.shape}"
         )
-    s = np.ones(len(q)) if class_weight is None else q @ weights(where, class_weight, K)
-    return a, _smooth(where, q, label_smoothing, K), s
+    seen = max(1, int(np.count_nonzero(s)))
+    given = sample_weights(where, sample_weight, a.shape[:-1])
+    if given is not None:
+        s = s * given.reshape(-1)
+    return a, q, s, seen
+
+
+def labels(where: str, t: Array, K: int, ignore_class: int | None) -> Array:
+    """Return the labels (M,) as int32, -1 for those that are ignored."""
+    flat = t.reshape(-1)
+    ignored = None if ignore_class is None else flat == ignore_class
+    if ignored is not None and ignored.any():
+        flat = np.where(ignored, 0, flat)
+    else:
+        ignored = None
+    wrong = flat.min() < 0 or flat.max() >= K
+    if wrong or (t.dtype.kind == "f" and (flat != np.floor(flat)).any()):
+        i = _first(((flat < 0) | (flat >= K) | (flat != np.floor(flat))).reshape(t.shape))
+        raise ValueError(
+            f"{where}: label {t[i]:g} at {i} is not one of 0 to {K - 1} "
+            f"(the outputs have K = {K} classes)"
+        )
+    each: Array = flat.astype(np.int32)
+    if ignored is not None:
+        each[ignored] = -1
+    return each
+
+
+def sample_weights(where: str, given: ArrayLike | None, shape: tuple[int, ...]) -> Array | None:
+    """Return a weight for each label, float64 in their shape; one for an image is for its pixels.
+
+    Weights of all images alike would be broadcast as well, and are refused: they are a mistake
+    more often than not.
+    """
+    if given is None:
+        return None
+    w = np.asarray(given, np.float64)
+    if w.shape == shape[:1] or w.shape == (*shape, 1):
+        w = w.reshape(*w.shape[:1], *(1,) * (len(shape) - 1)) if w.ndim == 1 else w[..., 0]
+    elif w.shape != shape:
+        raise ValueError(
+            f"{where}: sample_weight has shape {w.shape}; needed is {shape}, one for each label, "
+            f"or {shape[:1]}"
+        )
+    if not (np.isfinite(w) & (w >= 0)).all():
+        raise ValueError(f"{where}: sample_weight must be finite and not negative")
+    whole: Array = np.broadcast_to(w, shape)
+    return whole
 
 
 def binary(
     where: str,
     y: ArrayLike,
     target: ArrayLike,
-    class_weight: ArrayLike | Mapping[int, float] | None,
+    class_weight: ClassWeight,
     label_smoothing: float,
+    sample_weight: ArrayLike | None = None,
+    ignore_class: int | None = None,
 ) -> tuple[Array, Array, Array]:
     """Return the logits, the smoothed target q and the weights s, all of the logits' shape."""
     a = outputs(where, "logits", y)
     q = elementwise(where, a, target)
+    s = np.ones(a.shape)
+    if ignore_class is not None:
+        seen = q != ignore_class
+        q, s = np.where(seen, q, 0.0), seen * (q.size / max(1, int(np.count_nonzero(seen))))
     outside = (q < 0) | (q > 1)
     if outside.any():
         i = _first(outside)
         raise ValueError(
             f"{where}: target is {q[i]:g} at {i}; it must lie between 0 (no) and 1 (yes)"
         )
-    s = np.ones(a.shape)
     if class_weight is not None:
         no, yes = weights(where, class_weight, 2)
-        s = no * (1 - q) + yes * q
+        s = s * (no * (1 - q) + yes * q)
+    column = a.ndim > 1 and a.shape[-1] == 1
+    given = sample_weights(where, sample_weight, a.shape[:-1] if column else a.shape)
+    s = s if given is None else s * given.reshape(a.shape)
     return a, _smooth(where, q, label_smoothing, 2), s
 
 
@@ -147,17 +237,6 @@ def _smooth(where: str, q: Array, label_smoothing: float, K: int) -> Array:
             f"{where}: label_smoothing must be from 0 to below 1, got {label_smoothing}"
         )
     return (1 - label_smoothing) * q + label_smoothing / K
-
-
-def _one_hot(where: str, labels: Array, K: int) -> Array:
-    wrong = (labels < 0) | (labels >= K) | (labels != np.floor(labels))
-    if wrong.any():
-        i = _first(wrong)
-        raise ValueError(
-            f"{where}: label {labels[i]:g} at {i} is not one of 0 to {K - 1} "
-            f"(the outputs have K = {K} classes)"
-        )
-    return np.eye(K)[labels.reshape(-1).astype(np.intp)]
 
 
 def _rows(where: str, t: Array) -> Array:

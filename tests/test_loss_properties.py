@@ -59,12 +59,50 @@ def elementwise(draw: st.DrawFn, binary: bool) -> Problem:
     return outputs, target, {"class_weight": weights, "label_smoothing": draw(smoothing)}
 
 
+@st.composite
+def imbalanced(draw: st.DrawFn, **choices: st.SearchStrategy[Any]) -> Problem:
+    """Draw outputs (N, ..., K) or (N, ..., 1) with labels, some of them ignored, and weights."""
+    shape, source = draw(different(draw(st.integers(2, 4)), 2, 6)), draw(sources)
+    rng = np.random.default_rng([source.seed, 1])
+    shape[-1] = draw(st.sampled_from([1, shape[-1]]))
+    classes = max(2, shape[-1])
+    outputs = source.arrange(source.dtype(draw(scales)) * source.normal(*shape))
+    target = rng.integers(0, classes, shape[:-1])
+    options: dict[str, Any] = {name: draw(choice) for name, choice in choices.items()}
+    options["class_weight"] = draw(st.sampled_from([None, rng.uniform(0, 3, classes)]))
+    options["sample_weight"] = draw(st.sampled_from([None, rng.uniform(0, 2, shape[:-1])]))
+    if draw(st.booleans()):
+        target = np.where(rng.random(target.shape) < 0.3, 255, target)
+        options["ignore_class"] = 255
+    return outputs, target, options
+
+
+OVERLAP = {
+    "background": st.booleans(),
+    "per_image": st.booleans(),
+    "smoothing": st.sampled_from([0.1, 1.0]),
+}
+PRICES = st.sampled_from([0.0, 0.3, 1.5])
+
+
 PROBLEMS: dict[str, st.SearchStrategy[Problem]] = {
     "softmax_cross_entropy": categorical(False),
     "categorical_crossentropy": categorical(True),
     "binary_cross_entropy": elementwise(True),
     "mean_squared_error": elementwise(False),
+    "focal": imbalanced(gamma=st.sampled_from([0.0, 0.5, 2.0])),
+    "soft_dice": imbalanced(**OVERLAP),
+    "tversky": imbalanced(**OVERLAP, alpha=PRICES, beta=PRICES),
+    "dice_cross_entropy": imbalanced(**OVERLAP, dice_weight=PRICES, cross_entropy_weight=PRICES),
 }
+
+
+PIXELS = {"softmax_cross_entropy", "soft_dice", "tversky", "dice_cross_entropy"}
+
+
+def exact(outputs: Array) -> float:
+    """Return the room for rounding in the outputs' own type: theirs, their softmax's, its log's."""
+    return float(16 * np.finfo(outputs.dtype).eps * max(1.0, np.abs(outputs).max()))
 
 
 def test_every_exported_loss_has_its_problems() -> None:
@@ -90,5 +128,13 @@ def test_numpy_agrees_with_the_loops(name: str, data: st.DataObject) -> None:
     assert loss == pytest.approx(expected, rel=0, abs=room)
     count = outputs.size if name in ("binary_cross_entropy", "mean_squared_error") else len(outputs)
     check(dy * dy.dtype.type(count), gradient * dy.dtype.type(count), outputs.shape[-1])
-    assert made["numba"][0] == loss  # there are no kernels for losses
-    np.testing.assert_array_equal(made["numba"][1], dy, strict=True)
+    compiled, dcompiled = made["numba"]
+    if outputs.ndim == 2 or name not in PIXELS:  # there are no kernels for losses of rows
+        assert compiled == loss
+        np.testing.assert_array_equal(dcompiled, dy, strict=True)
+        return
+    assert compiled == pytest.approx(expected, rel=0, abs=room + exact(outputs))
+    assert dcompiled.dtype == dy.dtype
+    # Every number of the gradient is a share of its pixel's weight, rounded as float32 is.
+    room = exact(outputs) * max(1.0, float(np.abs(gradient).max()))
+    np.testing.assert_allclose(dcompiled, gradient, rtol=0, atol=room)

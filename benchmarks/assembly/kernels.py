@@ -93,6 +93,11 @@ def calls(dtype: np.dtype[Any]) -> Iterator[tuple[Callable[..., Any], tuple[Any,
     yield kernels.conv2d_backward_bias, (y,)
     yield kernels.softmax_forward, (rows,)
     yield kernels.softmax_backward, (rows, rows)
+    labels, shares = np.zeros((1, 400), np.int32), np.full(4, 0.5)
+    yield (
+        kernels.tversky_cross_entropy,
+        (array(1, 400, 4), labels, None, shares, shares, 0.5, 0.5, 1.0),
+    )
     yield kernels.dropout_forward, (rows, 0.5, 1)
     images, n, counts = array(1, 16, 16, 3), np.zeros(1), np.zeros((1, 4), np.int64)
     masks, grids = np.zeros((1, 16, 16), np.uint8), np.zeros((1, 7, 7, 2))

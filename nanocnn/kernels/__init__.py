@@ -50,6 +50,7 @@ from .norm import (
 )
 from .normal import normal_numbers
 from .optimizers import adam_update, rmsprop_update, sgd_update
+from .overlap import tversky_cross_entropy
 from .pool import (
     average_pool2d_backward,
     average_pool2d_forward,
@@ -116,6 +117,7 @@ __all__ = [
     "softmax_forward",
     "tanh_backward",
     "tanh_forward",
+    "tversky_cross_entropy",
     "upsample2d_backward",
     "upsample2d_forward",
     "warp_images",

@@ -81,7 +81,10 @@ class Model(Layer):
             See `nanocnn.losses`. "categorical_crossentropy" is for models that end in softmax and
             runs as softmax cross-entropy on the numbers before it, which is the same and does not
             overflow; "softmax_cross_entropy" is for models that end in logits.
-        metrics : sequence of "accuracy" or functions `(target, y) -> float`
+            Options go in by `functools.partial`, as in ``partial(nc.losses.focal, gamma=3)``,
+            which saved models keep.
+        metrics : sequence of "accuracy", "dice" or functions `(target, y) -> float`
+            Of masks, "accuracy" is the share of pixels, "dice" the mean over the classes but 0.
 
         Raises
         ------
@@ -112,6 +115,7 @@ class Model(Layer):
         validation_data: Any = None,
         class_weight: Sequence[float] | Mapping[int, float] | None = None,
         label_smoothing: float = 0.0,
+        sample_weight: Any = None,
         shuffle: bool = True,
         callbacks: Iterable[Callback] = (),
         seed: int | None = None,
@@ -127,7 +131,7 @@ class Model(Layer):
             channels. Numbers are not rescaled. A data set is decoded once and held in memory, a
             `nanocnn.data.DataLoader` makes its batches as they are needed; the preparation of
             either is stored in the model.
-        y : (N,), (N, 1) or one-hot (N, K) labels, or what the loss takes
+        y : (N,), (N, 1) or one-hot (N, K) labels, (N, H, W) masks, or what the loss takes
             None if x is a data set or a loader.
         epochs, batch_size : int
             A loader has its own batch size (which then is that of validation, too) and order.
@@ -136,7 +140,10 @@ class Model(Layer):
             training is; beside a loader its images are decoded in each epoch, and not held.
         class_weight : (K,) sequence or dict of label to weight, optional
         label_smoothing : float
-            From 0 to below 1; for the losses of this package.
+            From 0 to below 1; for the cross-entropies of this package.
+        sample_weight : (N,) or (N, H, W) array, optional
+            How much each image, or each pixel of a mask, counts in the loss; beside arrays. Masks
+            of data sets and loaders leave pixels out by a label, see `ignore_class` of the losses.
         shuffle : bool
             Draw a new order for each epoch, from the seed.
         callbacks : Callbacks
@@ -173,6 +180,7 @@ class Model(Layer):
             batch_size=batch_size,
             validation_data=validation_data,
             objective=self.objective(class_weight, label_smoothing),
+            sample_weight=sample_weight,
             shuffle=shuffle,
             callbacks=_callbacks(callbacks),
             seed=seed,

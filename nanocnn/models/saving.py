@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +40,14 @@ def _compiled(model: Model) -> dict[str, Any] | None:
     """Return what `compile` stored, by name; your own functions are listed under "custom"."""
     if model.loss is None or model.optimizer is None:
         return None
-    given = (model.loss, *model.metrics)
+    loss, options = losses.split(model.loss) if callable(model.loss) else (model.loss, {})
+    given = (loss, *model.metrics)
     names = [f if isinstance(f, str) else getattr(f, "__name__", type(f).__name__) for f in given]
     ours = [isinstance(f, str) or getattr(losses, name, None) is f
             for f, name in zip(given, names, strict=True)]  # fmt: skip
     return {
         "optimizer": model.optimizer.get_config(),
-        "loss": names[0],
+        "loss": {"name": names[0], "options": _plain(options)} if options else names[0],
         "metrics": names[1:],
         "custom": [name for name, known in zip(names, ours, strict=True) if not known],
     }
@@ -66,6 +68,13 @@ def contents(model: Model) -> tuple[dict[str, Any], dict[str, Array]]:
     tensors = {f"params/{name}": np.asarray(p, order="C") for name, p in model.params.items()}
     tensors |= {f"state/{name}": np.asarray(s, order="C") for name, s in model.state.items()}
     return about, tensors
+
+
+def _plain(value: Any) -> Any:
+    """Turn NumPy's arrays and numbers, and what they are in, into what JSON can hold."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
 
 
 def save(model: Model, path: Path_) -> None:
@@ -206,7 +215,15 @@ def _recompile(name: str, model: Model, about: Any, custom: Mapping[str, Any]) -
         for needed in about["custom"]:
             if needed not in custom:
                 raise ValueError(f"{needed!r:.80} is a function of your own")
-        loss, *metrics = (custom.get(f, f) for f in (about["loss"], *about["metrics"]))
+        loss, options = about["loss"], {}
+        if isinstance(loss, dict):
+            loss, options = loss["name"], dict(loss["options"])
+        loss, *metrics = (custom.get(f, f) for f in (loss, *about["metrics"]))
+        if options:  # JSON's keys are texts: those inside an option are labels
+            for name_, value in options.items():
+                if isinstance(value, dict):
+                    options[name_] = {int(label): each for label, each in value.items()}
+            loss = partial(losses.get(loss), **options)
         optimizer = dict(about["optimizer"])
         if optimizer.get("name") in custom:
             kind = custom[optimizer.pop("name")]

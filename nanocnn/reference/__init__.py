@@ -22,6 +22,7 @@ the rest of nanocnn, and nothing checks its arguments: `nanocnn.ops` does.
 | `flatten.py` | images to rows |
 | `join.py` | sums and channels side by side: where branches meet |
 | `losses.py` | cross-entropies, squared error |
+| `imbalance.py` | focal, Tversky and Dice losses, for rare classes |
 | `optimizers.py` | gradient descent, RMSprop, Adam, AdamW |
 | `warp.py` | images turned, stretched, bent, and their masks with them |
 | `intensity.py`, `normal.py` | blur, contrast, brightness, gamma, noise, holes |
@@ -59,6 +60,7 @@ from .dense import (
 )
 from .dropout import dropout_backward, dropout_forward, dropout_mask
 from .flatten import flatten_backward, flatten_forward
+from .imbalance import focal, tversky
 from .intensity import adjust_images, blur_images
 from .join import add_forward, concatenate_backward, concatenate_forward
 from .losses import (
@@ -122,6 +124,7 @@ __all__ = [
     "dropout_mask",
     "flatten_backward",
     "flatten_forward",
+    "focal",
     "gelu_backward",
     "gelu_forward",
     "global_average_pool2d_backward",
@@ -145,6 +148,7 @@ __all__ = [
     "softmax_forward",
     "tanh_backward",
     "tanh_forward",
+    "tversky",
     "upsample2d_backward",
     "upsample2d_forward",
     "warp_images",

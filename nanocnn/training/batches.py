@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..layers.base import Array, Shape
 from .objective import Objective
+
+
+class Weighted(NamedTuple):
+    """Targets of a batch, and how much each counts in the loss: what `sample_weight` becomes."""
+
+    target: Array
+    weight: Array
+
+
+Target = Array | Weighted
+
+
+def unweighted(target: Target) -> Array:
+    """Return the targets alone, as metrics take them."""
+    return target.target if isinstance(target, Weighted) else target
 
 
 def is_dataset(x: Any) -> bool:
@@ -163,6 +178,53 @@ def check_targets(target: Array, output_shape: Shape, objective: Objective) -> N
                 f"label {flat[i]} at position {i} does not fit a model with {classes} outputs; "
                 f"labels are whole numbers from 0 to {classes - 1}"
             )
+    if objective.targets == "classes" and len(output_shape) == 3:
+        _check_masks(target, output_shape, objective)
     if objective.targets != "any":  # your own loss sees only what the model says
         rows = n if len(output_shape) == 1 else 1  # of images as targets, the first
         objective.loss(np.full((rows, *output_shape), 1 / classes), target[:rows])
+
+
+def _check_masks(masks: Array, output_shape: Shape, objective: Objective) -> None:
+    """Raise ValueError for masks of another size than the model's output, or with other classes."""
+    height, width, K = output_shape
+    if masks.ndim in (3, 4) and masks.shape[1:] not in (
+        (height, width),
+        (height, width, 1),
+        output_shape,
+    ):
+        raise ValueError(
+            f"masks of {masks.shape[1]}x{masks.shape[2]} do not fit a model whose output is "
+            f"{height}x{width}; resize them, or the images, or pad the model's convolutions"
+        )
+    if masks.shape[1:] == output_shape and K > 1:
+        return
+    K = max(2, K)
+    for i, mask in enumerate(masks):
+        wrong = (mask < 0) | (mask >= K) | (mask != np.floor(mask))
+        if objective.ignore_class is not None:
+            wrong &= mask != objective.ignore_class
+        if wrong.any():
+            raise ValueError(
+                f"mask {i} has a pixel {mask[wrong][0]} that does not fit a model of {K} classes; "
+                f"labels are whole numbers from 0 to {K - 1}, and the loss's ignore_class"
+            )
+
+
+def open_weights(given: Any, target: Array, output_shape: Shape, objective: Objective) -> Array:
+    """Return `sample_weight` as an array, one number for each target or for each sample."""
+    if objective.targets == "any":
+        raise ValueError(
+            "sample_weight is for the cross-entropy, Dice, Tversky and focal losses of this "
+            "package; weigh inside your own loss instead"
+        )
+    weight = np.asarray(given, np.float64)
+    each = (len(target), *output_shape[:-1])
+    if weight.shape not in (each, (*each, 1), (len(target),)):
+        raise ValueError(
+            f"sample_weight has shape {weight.shape}; needed is {(len(target),)}, one for each "
+            f"image" + (f", or {each}, one for each pixel" if len(each) > 1 else "")
+        )
+    if not (np.isfinite(weight) & (weight >= 0)).all():
+        raise ValueError("sample_weight must be finite and not negative")
+    return weight

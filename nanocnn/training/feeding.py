@@ -20,6 +20,8 @@ import numpy as np
 
 from ..layers.base import Array
 from .batches import (
+    Target,
+    Weighted,
     check_targets,
     fit_batch,
     image_shape,
@@ -27,10 +29,11 @@ from .batches import (
     make_batch,
     open_images,
     open_targets,
+    open_weights,
 )
 from .objective import Objective
 
-Batches = Generator[tuple[Array, Array], None, None]
+Batches = Generator[tuple[Array, Target], None, None]
 
 
 def is_loader(x: Any) -> bool:
@@ -55,6 +58,7 @@ class Held(NamedTuple):
     seed: int = 0
     shuffle: bool = False
     preparation: Any = None
+    weights: Array | None = None
 
     @property
     def n_batches(self) -> int:
@@ -67,7 +71,8 @@ class Held(NamedTuple):
         for start in range(0, len(order), self.batch_size):
             indices = order[start : start + self.batch_size]
             x = make_batch(self.images, indices, self.model.input_shape, self.model.dtype)
-            yield x, self.targets[indices]
+            target = self.targets[indices]
+            yield x, target if self.weights is None else Weighted(target, self.weights[indices])
 
 
 class Streamed(NamedTuple):
@@ -103,14 +108,30 @@ Feed = Held | Streamed
 
 
 def open_training(
-    model: Any, x: Any, y: Any, objective: Objective, batch_size: int, seed: int, shuffle: bool
+    model: Any,
+    x: Any,
+    y: Any,
+    objective: Objective,
+    batch_size: int,
+    seed: int,
+    shuffle: bool,
+    sample_weight: Any = None,
 ) -> Feed:
     """Open what `fit` takes, and check it as far as it is in memory."""
+    if sample_weight is not None and (is_loader(x) or is_dataset(x)):
+        raise ValueError(
+            "sample_weight is for fit(x, y) on arrays; in the masks of a data set or a loader, "
+            "pixels are left out by a label that the loss has as ignore_class"
+        )
     if is_loader(x):
         if y is not None:
             raise ValueError("a loader brings its own labels: pass it alone, as fit(loader)")
         return _stream(model, x.with_preparation(model.preparation), None, objective)
-    return _hold(model, x, y, objective, model.preparation, batch_size, seed, shuffle)
+    feed = _hold(model, x, y, objective, model.preparation, batch_size, seed, shuffle)
+    if sample_weight is None:
+        return feed
+    weights = open_weights(sample_weight, feed.targets, model.output_shape, objective)
+    return feed._replace(weights=weights)
 
 
 def open_validation(

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..layers.base import Array
 from ..layers.keys import derive
-from .batches import check_pixels
+from .batches import Target, Weighted, check_pixels, unweighted
 from .callbacks import Callback
 from .feeding import (
     Batches,
@@ -37,14 +37,18 @@ def _check_count(what: str, value: int) -> None:
         raise ValueError(f"{what} must be a whole number from 1, got {value!r}")
 
 
-def _values(objective: Objective, loss: float, target: Array, y: Array) -> dict[str, float]:
+def _values(objective: Objective, loss: float, target: Target, y: Array) -> dict[str, float]:
     y = objective.finish(y) if objective.metrics else y
-    return {"loss": loss, **{name: metric(target, y) for name, metric in objective.metrics}}
+    true = unweighted(target)
+    return {"loss": loss, **{name: metric(true, y) for name, metric in objective.metrics}}
 
 
-def _loss(objective: Objective, y: Array, target: Array) -> tuple[float, Array]:
+def _loss(objective: Objective, y: Array, target: Target) -> tuple[float, Array]:
     """Call the loss; raise TypeError where your own one does not return what it must."""
-    result = objective.loss(y, target)
+    if isinstance(target, Weighted):
+        result = objective.loss(y, target.target, sample_weight=target.weight)
+    else:
+        result = objective.loss(y, target)
     name = getattr(objective.loss, "__name__", "loss")
     if not (isinstance(result, tuple) and len(result) == 2 and np.ndim(result[0]) == 0):
         raise TypeError(f"{name} must return (loss, dy), a number and an array, got {result!r:.60}")
@@ -68,7 +72,7 @@ def _check_finite(loss: float, grads: Mapping[str, Array], epoch: int, batch: in
 
 
 def train_step(
-    model: Any, objective: Objective, x: Array, target: Array, key: int, epoch: int, batch: int
+    model: Any, objective: Objective, x: Array, target: Target, key: int, epoch: int, batch: int
 ) -> dict[str, float]:
     """Learn from one batch: forward, loss, backward, step. Return loss and metrics."""
     with np.errstate(all="ignore"):  # what overflows is told by the check below
@@ -90,6 +94,7 @@ def fit(
     batch_size: int,
     validation_data: Any,
     objective: Objective,
+    sample_weight: Any,
     shuffle: bool,
     callbacks: tuple[Callback, ...],
     seed: int,
@@ -101,7 +106,7 @@ def fit(
 
     _check_count("epochs", epochs)
     _check_count("batch_size", batch_size)
-    feed = open_training(model, x, y, objective, batch_size, seed, shuffle)
+    feed = open_training(model, x, y, objective, batch_size, seed, shuffle, sample_weight)
     validation = open_validation(model, validation_data, objective, batch_size, feed)
     for given in (feed, validation):
         if isinstance(given, Held):

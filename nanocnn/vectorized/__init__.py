@@ -38,6 +38,7 @@ from .dense import (
 )
 from .dropout import dropout_backward, dropout_forward, dropout_mask
 from .flatten import flatten_backward, flatten_forward
+from .imbalance import focal, tversky
 from .intensity import adjust_images, blur_images
 from .join import add_forward, concatenate_backward, concatenate_forward
 from .losses import (
@@ -101,6 +102,7 @@ __all__ = [
     "dropout_mask",
     "flatten_backward",
     "flatten_forward",
+    "focal",
     "gelu_backward",
     "gelu_forward",
     "global_average_pool2d_backward",
@@ -124,6 +126,7 @@ __all__ = [
     "softmax_forward",
     "tanh_backward",
     "tanh_forward",
+    "tversky",
     "upsample2d_backward",
     "upsample2d_forward",
     "warp_images",

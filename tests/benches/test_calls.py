@@ -67,6 +67,8 @@ def test_the_ladder_refuses_to_leave_something_out(
         (calls.conv_pool(2, 4, 3, 5), 2 * 160 * 27 + 40 * 3, 4 * (96 + 135 + 40) + 40),
         (calls.dense("dense_forward", 2, 3, 5), 60, 4 * (6 + 10 + 15)),
         (calls.bias_sums("conv2d_backward_bias", (2, 3, 5)), 30, 4 * (30 + 5)),
+        # 2x9 pixels of 5 numbers, twice; a label and a weight each.
+        (calls.pixels(2, 3, 5), 24 * 90, 4 * 2 * 90 + 12 * 18),
         # y is 2x2x3x3, 36 numbers; three comparisons each, and a byte that tells the winner.
         (calls.pool("max_pool2d_forward", (2, 4, 6, 3)), 108, 4 * (144 + 36) + 36),
         (calls.pool("max_pool2d_backward", (2, 4, 6, 3)), 36, 4 * (144 + 36) + 36),
@@ -110,6 +112,9 @@ def test_bytes_are_those_of_the_arrays(case: Case) -> None:
         "softmax_cross_entropy": lambda: args[2].nbytes + 8,  # a weight a row, and the loss
         "categorical_crossentropy": lambda: args[2].nbytes + 8,
         "binary_cross_entropy": lambda: 8,
+        "focal": lambda: args[2].nbytes + 8,
+        "tversky": lambda: args[2].nbytes + args[3].nbytes + 8,
+        "tversky_cross_entropy": lambda: args[3].nbytes + args[4].nbytes + 8,  # weights of classes
         "mean_squared_error": lambda: 8,
         "warp_images": lambda: args[2].nbytes,  # the strengths, some numbers for each image
         "blur_images": lambda: args[1].nbytes,

@@ -60,6 +60,8 @@ MASKS, ONES = (9 * IMAGES[..., 0]).astype(np.uint8), np.ones(4)
 BOXES = np.tile([1, 5, 2, 7], (4, 1))
 NO_PADDING = ((0, 0), (0, 0))
 STAMPS, TWICE = normal(2, 2, F, C, seed=5), (2 * PIXELS[1], 2 * PIXELS[2])
+LABELS = (C * IMAGES[..., 0]).astype(np.int32).reshape(4, -1) - 1  # some are ignored
+OVERLAP = (X.reshape(4, -1, C), LABELS, 1.0 + IMAGES[..., 1].reshape(4, -1), np.ones(C))
 WORK: dict[str, Callable[[], list[np.ndarray]]] = {
     "conv2d_forward": lambda: [kernels.conv2d_forward(X, W, B, *SAME, "tanh")],
     "conv2d_max_pool2d_forward": lambda: [  # in bands, and by Winograd
@@ -113,6 +115,11 @@ WORK: dict[str, Callable[[], list[np.ndarray]]] = {
     "gelu": lambda: [kernels.gelu_forward(X), kernels.gelu_backward(X, X)],
     "fused_backward": lambda: [*kernels.fused_backward(DY, DY, "sigmoid")],
     "softmax": lambda: [kernels.softmax_forward(X), kernels.softmax_backward(X, X)],
+    "tversky_cross_entropy": lambda: [
+        np.array(kernels.tversky_cross_entropy(*OVERLAP, c, 0.3, 0.7, 1.0)[i])
+        for c in (None, np.full(C, 1 / C))
+        for i in (0, 1)
+    ],
     "dropout": lambda: [kernels.dropout_forward(X, 0.3, 9), kernels.dropout_backward(X, 0.3, 9)],
     "batch_norm": lambda: [
         *(found := kernels.batch_norm_statistics(PLACES)),

@@ -104,6 +104,22 @@ CASES: dict[str, list[Case]] = {
         Case(((3, 3),), {"class_weight": (0.5, 2.0), "label_smoothing": 0.1}, _between),
     ],
     "mean_squared_error": [Case(((4, 3),), {}, _numbers), Case(((3, 3),), {}, _numbers)],
+    "focal": [
+        Case(((4, 3),), {}, _labels),
+        Case(((3, 3),), {"gamma": 0.5, "class_weight": (0.5, 2.0, 1.5)}, _soft),
+    ],
+    "soft_dice": [
+        Case(((4, 3),), {}, _labels),
+        Case(((3, 3),), {"background": True, "per_image": True, "smoothing": 0.2}, _soft),
+    ],
+    "tversky": [
+        Case(((4, 3),), {}, _labels),
+        Case(((3, 3),), {"alpha": 0.9, "beta": 0.2, "class_weight": (0.5, 2.0, 1.5)}, _soft),
+    ],
+    "dice_cross_entropy": [
+        Case(((4, 3),), {}, _labels),
+        Case(((3, 3),), {"dice_weight": 0.4, "cross_entropy_weight": 2.5}, _soft),
+    ],
 }
 
 

@@ -22,6 +22,10 @@ _ROWS_SUM_TO_ZERO = (
     "Adding one number to dy changes nothing, as the output's rows sum to 1: the Jacobian takes "
     "constants to 0."
 )
+_THROUGH_SOFTMAX = (
+    "The gradient comes through a softmax, which no constant on all logits of a row changes: every "
+    "row of it sums to 0, and so the mean is 0."
+)
 _CONSTANT_ALONG = "The gradient of a mean is the same for all pixels: reversed, it is itself."
 
 # The same function as the right one: name and proof.
@@ -68,6 +72,10 @@ EQUIVALENT = {
     "softmax_cross_entropy: gradient: the mean is taken off it": (
         "s (p - q) sums to 0 in every row, as p and q sum to 1: the mean is 0."
     ),
+    "focal: gradient: the mean is taken off it": _THROUGH_SOFTMAX,
+    "soft_dice: gradient: the mean is taken off it": _THROUGH_SOFTMAX,
+    "tversky: gradient: the mean is taken off it": _THROUGH_SOFTMAX,
+    "dice_cross_entropy: gradient: the mean is taken off it": _THROUGH_SOFTMAX,
 }
 
 # Value and gradient changed alike: the right gradient of another loss. The value's own tests

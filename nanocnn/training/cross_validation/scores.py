@@ -29,7 +29,7 @@ def choose_metrics(
 
     if given is None:
         classes = targets is not None and len(model.output_shape) == 1
-        known = losses.get(model.loss) in (
+        known = losses.split(model.loss)[0] in (
             losses.softmax_cross_entropy,
             losses.binary_cross_entropy,
             losses.categorical_crossentropy,
@@ -75,7 +75,7 @@ def measure(
 
 def probabilities(model: Any, outputs: Array) -> Array:
     """Return a column for each class, from logits or from probabilities."""
-    loss = losses.get(model.loss)
+    loss, _ = losses.split(model.loss)
     if loss is losses.softmax_cross_entropy:
         return ops.softmax_forward(outputs)[0]
     if outputs.ndim == 2 and outputs.shape[1] == 1:

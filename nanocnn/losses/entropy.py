@@ -1,43 +1,17 @@
-"""Losses: `(outputs, target) -> (loss, gradient with respect to the outputs)`, in one call.
-
-Any function of that form is a loss, so your own needs no registration: pass it where a name is
-taken. The ones here check their arguments, turn the target into a table of numbers and call the
-formulas (L1) to (L7), which are derived in `nanocnn.reference.losses`.
-
-Targets of the two categorical losses are integer labels or one row of K numbers for each sample
-(one-hot, or soft rows that sum to 1). The mean goes over everything but the classes: over N for
-outputs (N, K), over N*H*W for outputs (N, H, W, K).
-"""
+"""Cross-entropy of many classes and of yes-or-no questions, and the squared error."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import ModuleType
 from typing import Any, cast
 
 from numpy.typing import ArrayLike, NDArray
 
 from nanocnn import _targets
-from nanocnn._backend import current_backend
-from nanocnn.reference import losses as _loops
-from nanocnn.vectorized import losses as _numpy
+from nanocnn._targets import ClassWeight
+
+from . import _rungs
 
 Array = NDArray[Any]
-Loss = Callable[..., tuple[float, Array]]
-ClassWeight = ArrayLike | Mapping[int, float] | None
-
-__all__ = [
-    "binary_cross_entropy",
-    "categorical_crossentropy",
-    "get",
-    "mean_squared_error",
-    "softmax_cross_entropy",
-]
-
-
-def _rung() -> ModuleType:
-    """Return the loops inside `backend("reference")`, otherwise NumPy: N*K numbers are few."""
-    return _loops if current_backend() == "reference" else _numpy
 
 
 def softmax_cross_entropy(
@@ -46,6 +20,8 @@ def softmax_cross_entropy(
     *,
     class_weight: ClassWeight = None,
     label_smoothing: float = 0.0,
+    sample_weight: ArrayLike | None = None,
+    ignore_class: int | None = None,
 ) -> tuple[float, Array]:
     r"""Softmax over the last axis, then cross-entropy; stable for logits of any size.
 
@@ -67,6 +43,12 @@ def softmax_cross_entropy(
         which others share its batch, and doubling all weights doubles the loss.
     label_smoothing : float, from 0 to below 1
         Replaces q by :math:`(1-\epsilon) q + \epsilon/K`, as Keras and PyTorch do.
+    sample_weight : (N,) or (N, ...) array, optional
+        A weight for each sample, or for each label: of pixels, (N, H, W). It multiplies
+        :math:`s_n`; the sum is divided by N all the same.
+    ignore_class : int, optional
+        Labels of this number are as if they were not there: no loss, no gradient, and not counted
+        in N. Such as 255 for pixels outside the field of view. If all are ignored the loss is 0.
 
     Returns
     -------
@@ -88,10 +70,14 @@ def softmax_cross_entropy(
     >>> round(loss, 4), dlogits.tolist()
     (0.6931, [[0.5, -0.5]])
     """
+    where = "softmax_cross_entropy"
+    pixels = None if label_smoothing else _rungs.pixels(where, logits, target, ignore_class)
+    if pixels is not None:
+        return pixels.loss(where, class_weight, sample_weight)
     z, q, s = _targets.categorical(
-        "softmax_cross_entropy", "logits", logits, target, class_weight, label_smoothing
+        where, "logits", logits, target, class_weight, label_smoothing, sample_weight, ignore_class
     )
-    loss, dz = _rung().softmax_cross_entropy(z.reshape(q.shape), q, s)
+    loss, dz = _rungs.rung().softmax_cross_entropy(z.reshape(q.shape), q, s)
     return cast(float, loss), dz.reshape(z.shape)
 
 
@@ -101,6 +87,8 @@ def categorical_crossentropy(
     *,
     class_weight: ClassWeight = None,
     label_smoothing: float = 0.0,
+    sample_weight: ArrayLike | None = None,
+    ignore_class: int | None = None,
 ) -> tuple[float, Array]:
     r"""Cross-entropy on probabilities, as Keras computes it; the gradient is the one for them.
 
@@ -117,7 +105,7 @@ def categorical_crossentropy(
     ----------
     probabilities : (N, K) or (N, ..., K) float32 or float64 array
         Not negative, each row with a sum above 0.
-    target, class_weight, label_smoothing
+    target, class_weight, label_smoothing, sample_weight, ignore_class
         As in `softmax_cross_entropy`. Integer labels are taken too, so that Keras's
         "sparse_categorical_crossentropy" is a second name of this function.
 
@@ -140,9 +128,11 @@ def categorical_crossentropy(
         target,
         class_weight,
         label_smoothing,
+        sample_weight,
+        ignore_class,
     )
     _targets.check_probabilities(p)
-    loss, dp = _rung().categorical_crossentropy(p.reshape(q.shape), q, s)
+    loss, dp = _rungs.rung().categorical_crossentropy(p.reshape(q.shape), q, s)
     return cast(float, loss), dp.reshape(p.shape)
 
 
@@ -152,6 +142,8 @@ def binary_cross_entropy(
     *,
     class_weight: ClassWeight = None,
     label_smoothing: float = 0.0,
+    sample_weight: ArrayLike | None = None,
+    ignore_class: int | None = None,
 ) -> tuple[float, Array]:
     r"""Sigmoid, then binary cross-entropy, element by element; stable for logits of any size.
 
@@ -162,14 +154,17 @@ def binary_cross_entropy(
     Parameters
     ----------
     logits : (N,), (N, 1), (N, K) or any other float32 or float64 array, M elements
-        Before any sigmoid. With K columns these are K independent yes-or-no questions.
-    target : array of the shape of `logits`, or (N,) for (N, 1) and the other way round
+        Before any sigmoid; masks (N, H, W) go with (N, H, W, 1). With K columns these are K
+        independent yes-or-no questions.
+    target : array of the shape of `logits`, or (N,) for (N, 1), and so on, or the other way round
         Each from 0 to 1.
     class_weight : (2,) array or {0: weight, 1: weight}, optional
         Weights of "no" and "yes": :math:`s_i = w_0 (1-q_i) + w_1 q_i`, with q before smoothing.
         The sum is divided by M, not by the sum of the weights.
     label_smoothing : float, from 0 to below 1
         Replaces q by :math:`(1-\epsilon) q + \epsilon/2`.
+    sample_weight, ignore_class
+        As in `softmax_cross_entropy`. With several columns, weights for each number.
 
     Returns
     -------
@@ -187,8 +182,11 @@ def binary_cross_entropy(
     -----
     Keras's function of this name takes probabilities unless told otherwise; this one takes logits.
     """
-    z, q, s = _targets.binary("binary_cross_entropy", logits, target, class_weight, label_smoothing)
-    loss, dz = _rung().binary_cross_entropy(z, q, s)
+    where = "binary_cross_entropy"
+    z, q, s = _targets.binary(
+        where, logits, target, class_weight, label_smoothing, sample_weight, ignore_class
+    )
+    loss, dz = _rungs.rung().binary_cross_entropy(z, q, s)
     return cast(float, loss), dz
 
 
@@ -201,7 +199,7 @@ def mean_squared_error(y: ArrayLike, target: ArrayLike) -> tuple[float, Array]:
     Parameters
     ----------
     y : float32 or float64 array of any shape
-    target : array of the shape of `y`, or (N,) for (N, 1) and the other way round
+    target : array of the shape of `y`, or (N,) for (N, 1), and so on, or the other way round
 
     Returns
     -------
@@ -217,48 +215,5 @@ def mean_squared_error(y: ArrayLike, target: ArrayLike) -> tuple[float, Array]:
     """
     outputs = _targets.outputs("mean_squared_error", "y", y)
     t = _targets.elementwise("mean_squared_error", outputs, target)
-    loss, dy = _rung().mean_squared_error(outputs, t)
+    loss, dy = _rungs.rung().mean_squared_error(outputs, t)
     return cast(float, loss), dy
-
-
-_BY_NAME: dict[str, Loss] = {
-    "softmax_cross_entropy": softmax_cross_entropy,
-    "categorical_crossentropy": categorical_crossentropy,
-    "sparse_categorical_crossentropy": categorical_crossentropy,
-    "binary_cross_entropy": binary_cross_entropy,
-    "binary_crossentropy": binary_cross_entropy,
-    "mean_squared_error": mean_squared_error,
-    "mse": mean_squared_error,
-}
-
-
-def get(loss: str | Loss) -> Loss:
-    """Return the loss of that name; a function is returned as it is.
-
-    Parameters
-    ----------
-    loss : str or function `(y, target) -> (loss, dy)`
-        "sparse_categorical_crossentropy" means `categorical_crossentropy` (both take integer
-        labels); "mse" means `mean_squared_error`; "binary_crossentropy" means
-        `binary_cross_entropy`, which works on logits.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown; the message lists the known ones.
-    TypeError
-        If `loss` is neither a name nor a function.
-    """
-    if callable(loss):
-        return loss
-    if not isinstance(loss, str):
-        raise TypeError(
-            "loss must be a name or a function (y, target) -> (loss, dy), "
-            f"got {type(loss).__name__}"
-        )
-    if loss not in _BY_NAME:
-        raise ValueError(
-            f"loss {loss!r} is unknown; use a function (y, target) -> (loss, dy) "
-            f"or one of {', '.join(_BY_NAME)}"
-        )
-    return _BY_NAME[loss]
