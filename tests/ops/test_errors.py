@@ -10,7 +10,7 @@ import pytest
 
 from nanocnn import ops
 
-from .mistakes import MATRIX, WRONG_TYPES, WRONG_VALUES, W, X, f32
+from .mistakes import MATRIX, NORM, WRONG_TYPES, WRONG_VALUES, W, X, f32
 
 FORWARDS = [
     lambda x: ops.conv2d_forward(x, W),
@@ -24,6 +24,9 @@ FORWARDS = [
     ops.tanh_forward,
     ops.gelu_forward,
     ops.softmax_forward,
+    lambda x: ops.batch_norm_forward(x, *NORM),
+    lambda x: ops.layer_norm_forward(x, *NORM),
+    lambda x: ops.group_norm_forward(x, *NORM, groups=2),
     lambda x: ops.dropout_forward(x, 0.5, 1),
     ops.flatten_forward,
 ]
