@@ -10,7 +10,8 @@ import pytest
 
 from nanocnn import ops
 
-from .mistakes import MATRIX, NORM, WRONG_TYPES, WRONG_VALUES, W, X, f32
+from .mistakes import MATRIX, WRONG_TYPES, WRONG_VALUES, W, X, f32
+from .norm_mistakes import NORM, WRONG_NORMS
 
 FORWARDS = [
     lambda x: ops.conv2d_forward(x, W),
@@ -41,9 +42,12 @@ def check_message(call: Callable[[], object], error: type[Exception], parts: lis
         assert part in message
 
 
-@pytest.mark.parametrize("name", WRONG_VALUES)
+VALUES = {**WRONG_VALUES, **WRONG_NORMS}
+
+
+@pytest.mark.parametrize("name", VALUES)
 def test_values(name: str) -> None:
-    check_message(WRONG_VALUES[name][0], ValueError, WRONG_VALUES[name][1])
+    check_message(VALUES[name][0], ValueError, VALUES[name][1])
 
 
 @pytest.mark.parametrize("name", WRONG_TYPES)
