@@ -12,7 +12,10 @@ import numpy as np
 from nanocnn import config, kernels, losses, ops, reference, vectorized
 
 RUNGS = {"loops": reference, "NumPy": vectorized, "kernels": kernels}
-NO_CASE = {"conv_output_size"}  # (C0) gives a number, no array
+NO_CASE = {
+    "conv_output_size",  # (C0) gives a number, no array
+    *("layer_norm_forward", "layer_norm_backward"),  # group normalization of rows
+}
 
 
 class Case(NamedTuple):

@@ -75,6 +75,8 @@ def test_the_ladder_refuses_to_leave_something_out(
         (calls.pool("global_average_pool2d_forward", (2, 4, 6, 3)), 144, 4 * (144 + 6)),
         (calls.elementwise("relu_backward", (3, 4)), 12, 3 * 48),
         (calls.elementwise("softmax_forward", (3, 4)), 60, 2 * 48),
+        (calls.norm("batch_norm_backward", (6, 4)), 24 * 9, 3 * 96),
+        (calls.norm("group_norm_forward", (2, 3, 4)), 24 * 7, 2 * 96),
         (calls.update("sgd_update", 10), 60, 5 * 40),
         (calls.update("adam_update", 10), 160, 7 * 40),
         (calls.loss("softmax_cross_entropy", 2, 3), 60, 6 * (4 + 4 + 8)),
