@@ -103,8 +103,7 @@ def test_bytes_are_those_of_the_arrays(case: Case) -> None:
     for now, then in zip(given, before, strict=True):
         np.testing.assert_array_equal(now, then)  # what is timed later is what was compared
     moved = sum(np.asarray(a).nbytes for a in [*given, *found])
-    # Of normalization: parameters and statistics, a few numbers for each channel.
-    small = sum(a.nbytes for a in map(np.asarray, [*given, *found]) if a.size < args[0].size)
+    every = [np.asarray(a) for a in [*given, *found]]
     left_out: dict[str, Callable[[], int]] = {
         "conv2d_forward": lambda: args[2].nbytes,  # the bias
         "dense_forward": lambda: args[2].nbytes,
@@ -118,7 +117,10 @@ def test_bytes_are_those_of_the_arrays(case: Case) -> None:
         "warp_images": lambda: args[2].nbytes,  # the strengths, some numbers for each image
         "blur_images": lambda: args[1].nbytes,
         "adjust_images": lambda: sum(a.nbytes for a in args[1:]),
-        **dict.fromkeys(calls.NORMS, lambda: small),
+        # Parameters and statistics, a few numbers for each channel.
+        **dict.fromkeys(
+            calls.NORMS, lambda: sum(a.nbytes for a in every if a.size < given[0].size)
+        ),
         "flatten_forward": lambda: moved,
         "flatten_backward": lambda: moved,
     }
