@@ -56,7 +56,7 @@ def _rows(model: Model, layers: tuple[Layer, ...]) -> list[tuple[str, ...]]:
     are kept once, however many there are.
     """
     (shapes, two), (_, three) = (_kept(model, layers, images) for images in (2, 3))
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for k, layer in enumerate(layers):
         parameters = sum(p.size for p in layer.params.values())
         rows.append(
