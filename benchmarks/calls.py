@@ -247,6 +247,37 @@ def elementwise(function: str, shape: tuple[int, ...]) -> Case:
     return Case(function, _times(shape), make, size * operations, 4.0 * size * arrays)
 
 
+NORMS = {  # operations a number; arrays read or written
+    "batch_norm_statistics": (4, 1),
+    "batch_norm_forward": (3, 2),
+    "batch_norm_backward": (9, 3),
+    "batch_norm_backward_constant": (9, 3),
+    "group_norm_forward": (7, 2),
+    "group_norm_backward": (9, 3),
+}
+
+
+def norm(function: str, shape: tuple[int, ...], groups: int = 1) -> Case:
+    """A part of batch normalization of (M, C), or group normalization of (N, P, C)."""
+    operations, arrays = NORMS[function]
+    c, size = shape[-1], math.prod(shape)
+
+    def make() -> tuple[Any, ...]:
+        x, dy, gamma, beta = normal(*shape), normal(*shape, salt=1), np.ones(c), np.zeros(c)
+        gamma, beta = gamma.astype(x.dtype), beta.astype(x.dtype)
+        if function == "batch_norm_statistics":
+            return (x,)
+        if function == "group_norm_forward":
+            return x, gamma, beta, groups, 1e-5
+        if function == "group_norm_backward":
+            found = vectorized.group_norm_forward(x, gamma, beta, groups, 1e-5)[1:]
+            return dy, x, gamma, *found, 1e-5
+        rest = (*vectorized.batch_norm_statistics(x), 1e-5)
+        return (x, gamma, beta, *rest) if function.endswith("forward") else (dy, x, gamma, *rest)
+
+    return Case(function, _times(shape), make, size * operations, 4.0 * size * arrays)
+
+
 def update(function: str, size: int) -> Case:
     """An optimizer's step for one parameter, in place."""
 

@@ -12,8 +12,11 @@ import numpy as np
 from nanocnn import config, kernels, losses, ops, reference, vectorized
 
 RUNGS = {"loops": reference, "NumPy": vectorized, "kernels": kernels}
-# (C0) gives a number, no array; the others are the Tversky loss with numbers of their own.
-NO_CASE = {"conv_output_size", "soft_dice", "dice_cross_entropy"}
+NO_CASE = {
+    "conv_output_size",  # (C0) gives a number, no array
+    *("layer_norm_forward", "layer_norm_backward"),  # group normalization of rows
+    *("soft_dice", "dice_cross_entropy"),  # the Tversky loss with numbers of their own
+}
 
 
 class Case(NamedTuple):

@@ -76,6 +76,10 @@ def ladder_cases(smoke: bool = False) -> list[Case]:
             found += [make(f"{name}_{way}", IMAGES[level]) for way in WAYS]
         for name in ("max_pool2d", "average_pool2d", "global_average_pool2d"):
             found += [calls.pool(f"{name}_{way}", IMAGES[level]) for way in WAYS]
+        n, h, w, c = IMAGES[level]
+        for which in calls.NORMS:
+            shape = (n * h * w, c) if which.startswith("batch") else (n, h * w, c)
+            found.append(calls.norm(which, shape))
         for name in ("relu", "leaky_relu", "sigmoid", "tanh", "gelu", "dropout"):
             found += [calls.elementwise(f"{name}_{way}", (SIZES[level],)) for way in WAYS]
         found.append(calls.mask(SIZES[level]))

@@ -148,6 +148,10 @@ def _passes_over_memory(smoke: bool) -> list[Placed]:
             case = calls.elementwise(f"softmax_{way}", (size // k, k))
             found.append(Placed(case, "softmax", target))
     found.append(Placed(calls.pixels(*((2, 12, 4) if smoke else (32, 256, 4))), "loss of pixels"))
+    n, h, w, c = images
+    for which in calls.NORMS:
+        shape = (n * h * w, c) if which.startswith("batch") else (n, h * w, c)
+        found.append(Placed(calls.norm(which, shape), "normalization"))
     for name in ("adam_update", "sgd_update", "rmsprop_update"):
         case = calls.update(name, size)
         found.append(Placed(case, "optimizer", target if name != "rmsprop_update" else None))

@@ -22,6 +22,7 @@ COLOURS = {  # Okabe and Ito's, told apart by everyone
     "optimizer": "#B2182B",
     "sums for the bias": "#888888",
     "augmentation": "#E0007A",
+    "normalization": "#00C5C8",
 }
 MARKERS = {"forward": "o", "gradient for the input": "v", "gradient for the weights": "s"}
 GREY = "#666666"

@@ -22,111 +22,47 @@ import math
 import numpy as np
 
 from . import memory, threads
-from .jit import U, kernel
-from .microkernel import multiply_add
+from .jit import kernel
+from .norm_passes import (
+    CENTRE,
+    LEVEL,
+    OFFSET,
+    SCALE,
+    SLOPE,
+    add_gradients,
+    add_moments,
+    carry_back,
+    normalize,
+)
 
 BLOCK = 1 << 15  # elements of a work item, about
 LANES = 64  # at least so many numbers in a row where channels are fewer, or the loop itself costs
 VECTOR = 32  # numbers; lanes are a multiple of it where that takes few pixels
 PARTS = 32  # sums over images are cut in so many, whatever the threads
-CENTRE, SCALE, OFFSET, SLOPE, LEVEL = range(5)  # rows of a table of constants
-
-
-@kernel
-def _add_moments(x, begin, end, shift, one, two):
-    """Add d and d^2 to each lane's sums, d = x - shift."""
-    lanes = shift.size
-    whole = begin + (end - begin) // (4 * lanes) * (4 * lanes)
-    for start in range(begin, whole, 4 * lanes):
-        for lane in range(lanes):
-            s, e = shift[U(lane)], start + lane
-            a, b = np.float64(x[U(e)]) - s, np.float64(x[U(e + lanes)]) - s
-            c, d = np.float64(x[U(e + 2 * lanes)]) - s, np.float64(x[U(e + 3 * lanes)]) - s
-            one[U(lane)] += (a + b) + (c + d)
-            two[U(lane)] += (a * a + b * b) + (c * c + d * d)
-    for start in range(whole, end, lanes):
-        for lane in range(min(lanes, end - start)):
-            d = np.float64(x[U(start + lane)]) - shift[U(lane)]
-            one[U(lane)] += d
-            two[U(lane)] += d * d
-
-
-@kernel
-def _normalize(x, begin, end, table, relu, y):
-    """y = (x - centre) scale + offset, and relu."""
-    lanes = table.shape[1]
-    centre, scale, offset = table[CENTRE], table[SCALE], table[OFFSET]
-    zero = x.dtype.type(0)
-    for start in range(begin, end, lanes):
-        for lane in range(min(lanes, end - start)):
-            v = multiply_add(x[U(start + lane)] - centre[U(lane)], scale[U(lane)], offset[U(lane)])
-            y[U(start + lane)] = zero if relu and v < 0 else v
-
-
-@kernel
-def _add_gradients(dy, x, begin, end, table, relu, one, two):
-    """Add g and g (x - centre) to each lane's sums, where g is dy behind relu."""
-    lanes = table.shape[1]
-    centre, scale, offset = table[CENTRE], table[SCALE], table[OFFSET]
-    zero = x.dtype.type(0)
-    whole = begin + (end - begin) // (2 * lanes) * (2 * lanes)
-    for start in range(begin, whole, 2 * lanes):
-        for lane in range(lanes):
-            e, f = start + lane, start + lane + lanes
-            a, b = x[U(e)] - centre[U(lane)], x[U(f)] - centre[U(lane)]
-            g, h = dy[U(e)], dy[U(f)]
-            if relu:
-                g = zero if multiply_add(a, scale[U(lane)], offset[U(lane)]) <= 0 else g
-                h = zero if multiply_add(b, scale[U(lane)], offset[U(lane)]) <= 0 else h
-            one[U(lane)] += np.float64(g) + np.float64(h)
-            two[U(lane)] += np.float64(g) * np.float64(a) + np.float64(h) * np.float64(b)
-    for start in range(whole, end, lanes):
-        for lane in range(min(lanes, end - start)):
-            d, g = x[U(start + lane)] - centre[U(lane)], dy[U(start + lane)]
-            v = multiply_add(d, scale[U(lane)], offset[U(lane)])
-            g = zero if relu and v <= 0 else g
-            one[U(lane)] += g
-            two[U(lane)] += np.float64(g) * np.float64(d)
-
-
-@kernel
-def _carry_back(dy, x, begin, end, table, relu, dx):
-    """dx = scale g + slope (x - centre) + level, where g is dy behind relu."""
-    lanes = table.shape[1]
-    centre, scale, offset = table[CENTRE], table[SCALE], table[OFFSET]
-    slope, level = table[SLOPE], table[LEVEL]
-    zero = x.dtype.type(0)
-    for start in range(begin, end, lanes):
-        for lane in range(min(lanes, end - start)):
-            d, g = x[U(start + lane)] - centre[U(lane)], dy[U(start + lane)]
-            v = multiply_add(d, scale[U(lane)], offset[U(lane)])
-            g = zero if relu and v <= 0 else g
-            rest = multiply_add(slope[U(lane)], d, level[U(lane)])
-            dx[U(start + lane)] = multiply_add(scale[U(lane)], g, rest)
 
 
 @kernel
 def _batch_moments(first, last, x, shift, step, sums):
     for block in range(first, last):
         end = min((block + 1) * step, x.size)
-        _add_moments(x, block * step, end, shift, sums[block, 0], sums[block, 1])
+        add_moments(x, block * step, end, shift, sums[block, 0], sums[block, 1])
 
 
 @kernel
 def _batch_normalize(first, last, x, table, relu, step, y):
-    _normalize(x, first * step, min(last * step, x.size), table, relu, y)
+    normalize(x, first * step, min(last * step, x.size), table, relu, y)
 
 
 @kernel
 def _batch_gradients(first, last, dy, x, table, relu, step, sums):
     for block in range(first, last):
         end = min((block + 1) * step, x.size)
-        _add_gradients(dy, x, block * step, end, table, relu, sums[block, 0], sums[block, 1])
+        add_gradients(dy, x, block * step, end, table, relu, sums[block, 0], sums[block, 1])
 
 
 @kernel
 def _batch_carry_back(first, last, dy, x, table, relu, step, dx):
-    _carry_back(dy, x, first * step, min(last * step, x.size), table, relu, dx)
+    carry_back(dy, x, first * step, min(last * step, x.size), table, relu, dx)
 
 
 def _lanes(channels, pixels):
@@ -232,7 +168,7 @@ def _group_forward(first, last, x, gamma, beta, epsilon, lanes, y, mean, varianc
         for lane in range(lanes):
             shift[lane] = x[begin + lane % channels // width * width]
         sums[:] = 0
-        _add_moments(x, begin, begin + size, shift, sums[0], sums[1])
+        add_moments(x, begin, begin + size, shift, sums[0], sums[1])
         for g in range(groups):
             one = two = 0.0
             for pixel in range(0, lanes, channels):
@@ -251,7 +187,7 @@ def _group_forward(first, last, x, gamma, beta, epsilon, lanes, y, mean, varianc
                     table[CENTRE, pixel + c] = centre
                     table[SCALE, pixel + c] = gamma[c] * r
                     table[OFFSET, pixel + c] = beta[c] - rest * gamma[c] * r
-        _normalize(x, begin, begin + size, table, False, y)
+        normalize(x, begin, begin + size, table, False, y)
 
 
 @kernel
@@ -266,7 +202,7 @@ def _group_backward(first, last, dy, x, gamma, mean, variance, epsilon, lanes, p
             for lane in range(lanes):
                 table[CENTRE, lane] = mean[n, lane % channels // width]
             sums[:] = 0
-            _add_gradients(dy, x, begin, begin + size, table, False, sums[0], sums[1])
+            add_gradients(dy, x, begin, begin + size, table, False, sums[0], sums[1])
             for g in range(groups):
                 r = 1 / np.sqrt(variance[n, g] + epsilon)
                 rest = mean[n, g] - np.float64(x.dtype.type(mean[n, g]))
@@ -288,7 +224,7 @@ def _group_backward(first, last, dy, x, gamma, mean, variance, epsilon, lanes, p
                         table[SCALE, pixel + c] = gamma[c] * r
                         table[SLOPE, pixel + c] = slope
                         table[LEVEL, pixel + c] = level
-            _carry_back(dy, x, begin, begin + size, table, False, dx)
+            carry_back(dy, x, begin, begin + size, table, False, dx)
 
 
 def group_norm_forward(x, gamma, beta, groups, epsilon):

@@ -236,19 +236,12 @@ def layer_norm_forward(
 
     Parameters
     ----------
-    x : (N, ..., C) float array
-    gamma, beta : (C,) float arrays, same dtype as `x`
-    epsilon : float
+    x, gamma, beta, epsilon : as for `group_norm_forward`
 
     Returns
     -------
     y : array, shape and dtype of `x`
     cache : GroupNormCache
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `group_norm_forward`.
     """
     c = _check("layer_norm", x, gamma, beta)
     return _forward("layer_norm", x, (_places(x), 1, c), gamma, beta, 1, epsilon)

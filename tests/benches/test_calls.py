@@ -77,6 +77,8 @@ def test_the_ladder_refuses_to_leave_something_out(
         (calls.pool("global_average_pool2d_forward", (2, 4, 6, 3)), 144, 4 * (144 + 6)),
         (calls.elementwise("relu_backward", (3, 4)), 12, 3 * 48),
         (calls.elementwise("softmax_forward", (3, 4)), 60, 2 * 48),
+        (calls.norm("batch_norm_backward", (6, 4)), 24 * 9, 3 * 96),
+        (calls.norm("group_norm_forward", (2, 3, 4)), 24 * 7, 2 * 96),
         (calls.update("sgd_update", 10), 60, 5 * 40),
         (calls.update("adam_update", 10), 160, 7 * 40),
         (calls.loss("softmax_cross_entropy", 2, 3), 60, 6 * (4 + 4 + 8)),
@@ -103,6 +105,7 @@ def test_bytes_are_those_of_the_arrays(case: Case) -> None:
     for now, then in zip(given, before, strict=True):
         np.testing.assert_array_equal(now, then)  # what is timed later is what was compared
     moved = sum(np.asarray(a).nbytes for a in [*given, *found])
+    every = [np.asarray(a) for a in [*given, *found]]
     left_out: dict[str, Callable[[], int]] = {
         "conv2d_forward": lambda: args[2].nbytes,  # the bias
         "dense_forward": lambda: args[2].nbytes,
@@ -119,6 +122,10 @@ def test_bytes_are_those_of_the_arrays(case: Case) -> None:
         "warp_images": lambda: args[2].nbytes,  # the strengths, some numbers for each image
         "blur_images": lambda: args[1].nbytes,
         "adjust_images": lambda: sum(a.nbytes for a in args[1:]),
+        # Parameters and statistics, a few numbers for each channel.
+        **dict.fromkeys(
+            calls.NORMS, lambda: sum(a.nbytes for a in every if a.size < given[0].size)
+        ),
         "flatten_forward": lambda: moved,
         "flatten_backward": lambda: moved,
     }

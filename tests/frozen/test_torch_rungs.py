@@ -102,6 +102,33 @@ def test_dense(rung: ModuleType, source: str, case: str) -> None:
     close(rung.dense_backward_bias(a["dy"]), a["db"])
 
 
+@cases("rungs", "batch_norm")
+def test_batch_norm(rung: ModuleType, source: str, case: str) -> None:
+    a, o = found(source, case)
+    if "mean" in o:
+        mean, variance = np.array(o["mean"]), np.array(o["variance"])
+        backward = rung.batch_norm_backward_constant
+    else:
+        mean, variance = rung.batch_norm_statistics(a["x"])
+        backward = rung.batch_norm_backward
+    rest = (mean, variance, o["epsilon"])
+    close(rung.batch_norm_forward(a["x"], a["gamma"], a["beta"], *rest), a["y"])
+    gradients = backward(a["dy"], a["x"], a["gamma"], *rest)
+    for name, gradient in zip(("dx", "dgamma", "dbeta"), gradients, strict=True):
+        close(gradient, a[name])
+
+
+@cases("rungs", "group_norm")
+def test_group_norm(rung: ModuleType, source: str, case: str) -> None:
+    a, o = found(source, case)
+    forward = rung.group_norm_forward
+    y, *rest = forward(a["x"], a["gamma"], a["beta"], o["groups"], o["epsilon"])
+    close(y, a["y"])
+    gradients = rung.group_norm_backward(a["dy"], a["x"], a["gamma"], *rest, o["epsilon"])
+    for name, gradient in zip(("dx", "dgamma", "dbeta"), gradients, strict=True):
+        close(gradient, a[name])
+
+
 @cases("rungs", "relu", "sigmoid", "tanh", "softmax")
 def test_slope_from_the_output(rung: ModuleType, source: str, case: str) -> None:
     a, _ = found(source, case)

@@ -141,6 +141,28 @@ def activations(v: Values) -> None:
     save(v, "steep", "LeakyReLU", {"slope": 0.2}, rows, lambda x: F.leaky_relu(x, 0.2))
 
 
+def norms(v: Values) -> None:
+    """In training; PyTorch's LayerNorm of the last axis is the one here."""
+    shapes = {"x": (2, 3, 5, 4), "gamma": (4,), "beta": (4,)}
+
+    def batch(activation: str | None) -> Any:
+        return lambda x, g, b: ACTIVATIONS[activation](
+            nhwc(F.batch_norm(nchw(x), None, None, g, b, True, eps=1e-3))
+        )
+
+    for activation in (None, "relu", "gelu"):
+        config = {"epsilon": 1e-3, "activation": activation}
+        save(v, str(activation), "BatchNorm", config, shapes, batch(activation))
+    rows = {"x": ROWS, "gamma": (5,), "beta": (5,)}
+    own = {"epsilon": 1e-3}
+    save(v, "rows", "BatchNorm", own, rows,
+         lambda x, g, b: F.batch_norm(x, None, None, g, b, True, eps=1e-3))  # fmt: skip
+    save(v, "plain", "LayerNorm", own, shapes,
+         lambda x, g, b: F.layer_norm(x, (4,), g, b, 1e-3))  # fmt: skip
+    save(v, "plain", "GroupNorm", {"groups": 2, **own}, shapes,
+         lambda x, g, b: nhwc(F.group_norm(nchw(x), 2, g, b, 1e-3)))  # fmt: skip
+
+
 def dropout(v: Values) -> None:
     """Dropout's mask is a hash by definition; what PyTorch is asked for is the rest."""
     keep = (hashes(11, 60) >> np.uint64(40)) / 2**24 >= 0.4
@@ -150,5 +172,5 @@ def dropout(v: Values) -> None:
 
 def add(v: Values) -> None:
     """Compute all cases."""
-    for part in (convolutions, enlarging, dense, pools, activations, dropout):
+    for part in (convolutions, enlarging, dense, pools, norms, activations, dropout):
         part(v)

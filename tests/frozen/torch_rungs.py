@@ -99,6 +99,31 @@ def dense(v: Values) -> None:
     v.save("dense", {}, x=tx, w=tw, b=tb, y=y, dy=dy, dx=tx.grad, dw=tw.grad, db=tb.grad)
 
 
+def norm(v: Values, case: str, shape: Any, function: Any, **options: Any) -> None:
+    """Save one normalization of `shape`, with `function` of x, gamma and beta."""
+    shapes = {"x": shape, "gamma": shape[-1:], "beta": shape[-1:]}
+    tx, tg, tb = (leaf(numbers(f"{case}/{n}", s, 3.0)) for n, s in shapes.items())
+    y = function(tx, tg, tb)
+    dy = backward(y, case)
+    gradients = {"dx": tx.grad, "dgamma": tg.grad, "dbeta": tb.grad}
+    v.save(case, options, x=tx, gamma=tg, beta=tb, y=y, dy=dy, **gradients)
+
+
+def norms(v: Values) -> None:
+    """Cover batch statistics, constants, and groups from one to one for each channel."""
+    mean, variance = numbers("norm/mean", (5,)), numbers("norm/variance", (5,), 0.5) + 1
+    own, given = {"epsilon": 1e-3}, {"mean": [*mean], "variance": [*variance], "epsilon": 1e-3}
+    tm, tv = torch.tensor(mean), torch.tensor(variance)
+    norm(v, "batch_norm/batch", (7, 5),
+         lambda x, g, b: F.batch_norm(x, None, None, g, b, True, eps=1e-3), **own)  # fmt: skip
+    norm(v, "batch_norm/constant", (7, 5),
+         lambda x, g, b: F.batch_norm(x, tm, tv, g, b, False, eps=1e-3), **given)  # fmt: skip
+    for groups in (1, 2, 3, 6):
+        norm(v, f"group_norm/{groups}", (2, 4, 6),
+             lambda x, g, b: F.group_norm(x.transpose(1, 2), groups, g, b, 1e-3).transpose(1, 2),  # noqa: B023
+             groups=groups, **own)  # fmt: skip
+
+
 def elementwise(v: Values, case: str, function: Any, x: np.ndarray, **options: float) -> None:
     """Save one activation."""
     tx = leaf(x)
@@ -192,5 +217,5 @@ def losses(v: Values) -> None:
 
 def add(v: Values) -> None:
     """Compute all cases."""
-    for part in (convolutions, pools, upsampling, dense, activations, updates, losses):
+    for part in (convolutions, pools, upsampling, dense, norms, activations, updates, losses):
         part(v)

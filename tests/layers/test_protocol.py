@@ -81,7 +81,8 @@ def test_gradients_have_the_keys_of_the_parameters(name: str) -> None:
     layer.freeze()
     _, frozen_dx, frozen_grads = run(layer, x, dy)
     assert frozen_grads == {}
-    assert same(frozen_dx, dx)
+    # Frozen batch normalization computes something else: the running statistics are constants.
+    assert same(frozen_dx, dx) != isinstance(layer, nc.BatchNorm)
     layer.unfreeze()
     assert same(run(layer, x, dy)[2], grads)
 

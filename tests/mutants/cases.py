@@ -50,6 +50,7 @@ _POOL = [
     Case(((2, 7, 3, 2),), {"window": (3, 2), "stride": (2, 1), "padding": ((0, 2), (1, 0))}),
     Case((_CUBE,), {"window": 2, "stride": 1, "padding": ((1, 0), (0, 1))}),
 ]
+_CONSTANT = {"mean": (0.5, -1.0, 0.3), "variance": (1.0, 0.3, 2.0), "epsilon": 0.1}
 _THREE = {"class_weight": (0.5, 2.0, 1.5), "label_smoothing": 0.1}
 
 CASES: dict[str, list[Case]] = {
@@ -81,6 +82,16 @@ CASES: dict[str, list[Case]] = {
     "max_pool2d": _POOL,
     "average_pool2d": _POOL,
     "global_average_pool2d": [Case(((2, 4, 5, 3),)), Case((_CUBE,))],
+    "batch_norm": [
+        Case(((5, 3), (3,), (3,)), {"epsilon": 0.1}),
+        Case(((5, 3), (3,), (3,)), _CONSTANT),
+        Case(((3, 3), (3,), (3,)), {"epsilon": 0.2}),
+    ],
+    "layer_norm": [Case(((3, 4), (4,), (4,)), {"epsilon": 0.1})],
+    "group_norm": [
+        Case(((2, 3, 6), (6,), (6,)), {"groups": 2, "epsilon": 0.1}),
+        Case(((3, 3, 3), (3,), (3,)), {"groups": 1, "epsilon": 0.2}),
+    ],
     "relu": _EACH,
     "leaky_relu": [Case(((3, 4),), {"slope": 0.2}), Case(((3, 3),), {"slope": 0.3})],
     "sigmoid": _EACH,

@@ -113,6 +113,10 @@ def _other_winner(change: Callable[[Any], Any]) -> Callable[..., Any]:
     return lambda right, dy, cache: right(dy, cache._replace(winner=change(cache.winner)))
 
 
+def _with_statistics(**settings: Any) -> Callable[..., Any]:
+    return lambda right, dy, cache: right(dy, cache._replace(**settings))
+
+
 SINGLE: dict[str, Callable[..., Any]] = {
     "conv2d: dx with the filters turned": _turned((0, 1)),
     "conv2d: dx with the filters upside down": _turned((0,)),
@@ -159,6 +163,37 @@ SINGLE: dict[str, Callable[..., Any]] = {
     ),
     "average_pool2d: smoothed once more": lambda right, dy, c: right(
         (dy + np.roll(dy, 1, axis=1)) / 2, c
+    ),
+    "batch_norm: as if the statistics were constants": _with_statistics(constant=True),
+    "batch_norm: epsilon forgotten": _with_statistics(epsilon=1e-12),
+    "batch_norm: variance by M - 1": lambda right, dy, c: right(
+        dy, c._replace(variance=c.variance * len(c.x) / (len(c.x) - 1))
+    ),
+    "batch_norm: gamma forgotten in dx": lambda right, dy, c: _exchange(
+        right(dy, c), 0, lambda g: g / c.gamma
+    ),
+    "batch_norm: relu where there is none": _with_statistics(activation="relu"),
+    "batch_norm: the mean of dy stays": lambda right, dy, c: _exchange(
+        right(dy, c),
+        0,
+        lambda g: g + c.gamma / np.sqrt(c.variance + c.epsilon) * dy.mean(axis=0),
+    ),
+    "layer_norm: statistics of the next row": lambda right, dy, c: right(
+        dy, c._replace(mean=np.roll(c.mean, 1, axis=0), variance=np.roll(c.variance, 1, axis=0))
+    ),
+    "layer_norm: gamma taken behind the means": lambda right, dy, c: _exchange(
+        right(dy, c),
+        0,
+        lambda g: right(dy, c._replace(gamma=np.ones_like(c.gamma)))[0] * c.gamma,
+    ),
+    "group_norm: one group": lambda right, dy, c: right(
+        dy,
+        c._replace(
+            mean=c.mean.mean(axis=1, keepdims=True), variance=c.variance.mean(axis=1, keepdims=True)
+        ),
+    ),
+    "group_norm: groups in reverse order": lambda right, dy, c: right(
+        dy, c._replace(mean=c.mean[:, ::-1].copy(), variance=c.variance[:, ::-1].copy())
     ),
     "relu: gate by dy": lambda right, dy, c: right(dy, c._replace(y=dy)),
     "relu: the output instead of the gate": lambda right, dy, c: dy * c.y,

@@ -38,6 +38,16 @@ EQUIVALENT = {
     "upstream[n, i, before(j), f]": _SUM_IN_A_CIRCLE,
     "dense_backward_bias (D4), index shift: upstream[n, f] becomes "
     "upstream[before(n), f]": _SUM_IN_A_CIRCLE,
+    "batch_norm_backward (B4) (B5) (B7), index shift: upstream[m, c] becomes "
+    "upstream[before(m), c] [2]": _SUM_IN_A_CIRCLE,
+    "batch_norm_backward_constant (B4) (B5) (B6), index shift: upstream[m, c] becomes "
+    "upstream[before(m), c] [2]": _SUM_IN_A_CIRCLE,
+    "group_norm_backward (B11) (B12), index shift: upstream[n, p, c] becomes "
+    "upstream[before(n), p, c] [2]": _SUM_IN_A_CIRCLE,
+    "group_norm_backward (B11) (B12), index shift: upstream[n, p, c] becomes "
+    "upstream[n, before(p), c] [2]": _SUM_IN_A_CIRCLE,
+    "group_norm_backward (B11) (B12), index shift: upstream[n, p, c] becomes "
+    "upstream[n, before(p), c] [3]": _SUM_IN_A_CIRCLE,
     "categorical_crossentropy (L3) (L4), index shift: p[n, j] becomes "
     "p[n, before(j)]": _SUM_IN_A_CIRCLE,
     "softmax_cross_entropy (L1) (L2), index shift: row[j] becomes row[before(j)]": _SUM_IN_A_CIRCLE,

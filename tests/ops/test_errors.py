@@ -11,6 +11,7 @@ import pytest
 from nanocnn import ops
 
 from .mistakes import MATRIX, WRONG_TYPES, WRONG_VALUES, W, X, f32
+from .norm_mistakes import NORM, WRONG_NORMS
 
 FORWARDS = [
     lambda x: ops.conv2d_forward(x, W),
@@ -24,6 +25,9 @@ FORWARDS = [
     ops.tanh_forward,
     ops.gelu_forward,
     ops.softmax_forward,
+    lambda x: ops.batch_norm_forward(x, *NORM),
+    lambda x: ops.layer_norm_forward(x, *NORM),
+    lambda x: ops.group_norm_forward(x, *NORM, groups=2),
     lambda x: ops.dropout_forward(x, 0.5, 1),
     ops.flatten_forward,
     lambda x: ops.add_forward(x, x),
@@ -40,9 +44,12 @@ def check_message(call: Callable[[], object], error: type[Exception], parts: lis
         assert part in message
 
 
-@pytest.mark.parametrize("name", WRONG_VALUES)
+VALUES = {**WRONG_VALUES, **WRONG_NORMS}
+
+
+@pytest.mark.parametrize("name", VALUES)
 def test_values(name: str) -> None:
-    check_message(WRONG_VALUES[name][0], ValueError, WRONG_VALUES[name][1])
+    check_message(VALUES[name][0], ValueError, VALUES[name][1])
 
 
 @pytest.mark.parametrize("name", WRONG_TYPES)
