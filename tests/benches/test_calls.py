@@ -73,6 +73,11 @@ def test_the_ladder_refuses_to_leave_something_out(
         # y is 2x2x2x3.
         (calls.pool("average_pool2d_forward", (2, 5, 5, 3), 3), 24 * 9, 4 * (150 + 24)),
         (calls.pool("global_average_pool2d_forward", (2, 4, 6, 3)), 144, 4 * (144 + 6)),
+        # x 2x3x3x4, y 2x6x6x5, w 2x2x5x4: every pixel of x is multiplied by all of w.
+        (calls.conv_transpose("conv_transpose2d_forward", 2, 3, 4, 5), 2 * 18 * 80, 4 * 512),
+        # x is 2x3x4x5, 120 numbers, y 480: from 6 lines of 4 come 6 of 4, then 6 of 8.
+        (calls.upsample("upsample2d_forward", (2, 3, 4, 5)), 18 * 120, 4 * 600),
+        (calls.zero_pad("zero_pad2d_forward", (2, 3, 4, 5)), 0, 4 * (120 + 300)),
         (calls.elementwise("relu_backward", (3, 4)), 12, 3 * 48),
         (calls.elementwise("softmax_forward", (3, 4)), 60, 2 * 48),
         (calls.update("sgd_update", 10), 60, 5 * 40),
