@@ -108,6 +108,7 @@ def test_bytes_are_those_of_the_arrays(case: Case) -> None:
     moved = sum(np.asarray(a).nbytes for a in [*given, *found])
     left_out: dict[str, Callable[[], int]] = {
         "conv2d_forward": lambda: args[2].nbytes,  # the bias
+        "conv_transpose2d_forward": lambda: args[2].nbytes,
         "dense_forward": lambda: args[2].nbytes,
         "fused_backward": lambda: found[1].nbytes,  # its gradient
         "conv2d_backward_weight_and_bias": lambda: found[1].nbytes,
