@@ -58,9 +58,9 @@ def upsample2d_backward(dy: Array, factor: Pair, interpolation: str) -> Array:
         before, after, fraction = _between(size, a)
         fraction = _along(axis, fraction).astype(dy.dtype)
         dx = np.zeros((*dy.shape[:axis], size, *dy.shape[axis + 1 :]), dy.dtype)
-        columns = (slice(None),) * axis
-        np.add.at(dx, (*columns, before), dy * (1 - fraction))
-        np.add.at(dx, (*columns, after), dy * fraction)
+        target = dx.swapaxes(0, axis)
+        np.add.at(target, before, (dy * (1 - fraction)).swapaxes(0, axis))
+        np.add.at(target, after, (dy * fraction).swapaxes(0, axis))
         dy = dx
     return dy
 
