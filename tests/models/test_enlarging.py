@@ -60,9 +60,9 @@ def test_a_damaged_file_is_told_in_one_line(tmp_path: Path, key: str, damage: st
     with safe_open(path, framework="numpy") as file:
         about = file.metadata()
     tensors = load_file(path)
-    stored = tensors.pop(key)
+    stored = tensors.pop(f"params/{key}")
     if damage == "other shape":
-        tensors[key] = np.zeros((*stored.shape, 2), np.float32)
+        tensors[f"params/{key}"] = np.zeros((*stored.shape, 2), np.float32)
     save_file(tensors, path, metadata=about)
     with pytest.raises(ModelFileError) as told:
         nc.load(path)
@@ -77,6 +77,6 @@ def test_parameters_of_a_layer_that_has_none_are_refused(tmp_path: Path) -> None
     with safe_open(path, framework="numpy") as file:
         about = file.metadata()
     assert json.loads(about["nanocnn"])["format"] == 1
-    save_file({"larger.w": np.zeros(1, np.float32)}, path, metadata=about)
+    save_file({"params/larger.w": np.zeros(1, np.float32)}, path, metadata=about)
     with pytest.raises(ModelFileError, match="larger"):
         nc.load(path)
