@@ -118,6 +118,11 @@ def _products(smoke: bool) -> list[Placed]:
         found.append(Placed(calls.conv_pool(images, *level), "convolution and pooling"))
     for sizes in ((2, 8, 8),) if smoke else ((256, 2048, 1024), (32, 57600, 64)):
         found += [Placed(calls.dense(f"dense_{which}", *sizes), "dense") for which in PASSES]
+    up = (1, 4, 8, 4) if smoke else (8, 64, 32, 16)
+    for which in PASSES:
+        found.append(
+            Placed(calls.conv_transpose(f"conv_transpose2d_{which}", *up), "1x1 convolution")
+        )
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -38,7 +39,7 @@ class Affine(Layer):
         self.use_bias = bool(use_bias)
         self.initializer = getattr(self._initialize, "__name__", str(initializer))
 
-    def _create(self, weights: dict[str, Shape], units: int, rng: np.random.Generator) -> None:
+    def _create(self, weights: Mapping[str, Shape], units: int, rng: np.random.Generator) -> None:
         """Draw the weights, unless they are there already: then they must fit."""
         if not self.params:
             params = {key: self._initialize(w, rng, self.dtype) for key, w in weights.items()}

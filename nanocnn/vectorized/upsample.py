@@ -58,9 +58,9 @@ def upsample2d_backward(dy: Array, factor: Pair, interpolation: str) -> Array:
         before, after, fraction = _between(size, a)
         fraction = _along(axis, fraction).astype(dy.dtype)
         dx = np.zeros((*dy.shape[:axis], size, *dy.shape[axis + 1 :]), dy.dtype)
-        columns = (slice(None),) * axis
-        np.add.at(dx, (*columns, before), dy * (1 - fraction))
-        np.add.at(dx, (*columns, after), dy * fraction)
+        target = dx.swapaxes(0, axis)
+        np.add.at(target, before, (dy * (1 - fraction)).swapaxes(0, axis))
+        np.add.at(target, after, (dy * fraction).swapaxes(0, axis))
         dy = dx
     return dy
 
@@ -69,7 +69,7 @@ def _between(size: int, a: int) -> tuple[Array, Array, Array]:
     """Return, for each new pixel, the old ones before and behind it and its way between (U2)."""
     t = np.clip((np.arange(a * size) + 0.5) / a - 0.5, 0, max(0, size - 1))
     before = np.floor(t).astype(np.intp)
-    return before, np.minimum(before + 1, size - 1), t - before
+    return before, before + (t > before), t - before  # a pixel of weight 0 is not looked at
 
 
 def _along(axis: int, numbers: Array) -> Array:

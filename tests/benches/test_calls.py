@@ -75,6 +75,11 @@ def test_the_ladder_refuses_to_leave_something_out(
         # y is 2x2x2x3.
         (calls.pool("average_pool2d_forward", (2, 5, 5, 3), 3), 24 * 9, 4 * (150 + 24)),
         (calls.pool("global_average_pool2d_forward", (2, 4, 6, 3)), 144, 4 * (144 + 6)),
+        # x 2x3x3x4, y 2x6x6x5, w 2x2x5x4: every pixel of x is multiplied by all of w.
+        (calls.conv_transpose("conv_transpose2d_forward", 2, 3, 4, 5), 2 * 18 * 80, 4 * 512),
+        # x is 2x3x4x5, 120 numbers, y 480: from 6 lines of 4 come 6 of 4, then 6 of 8.
+        (calls.upsample("upsample2d_forward", (2, 3, 4, 5)), 18 * 120, 4 * 600),
+        (calls.zero_pad("zero_pad2d_forward", (2, 3, 4, 5)), 0, 4 * (120 + 300)),
         (calls.elementwise("relu_backward", (3, 4)), 12, 3 * 48),
         (calls.elementwise("softmax_forward", (3, 4)), 60, 2 * 48),
         (calls.norm("batch_norm_backward", (6, 4)), 24 * 9, 3 * 96),
@@ -108,6 +113,7 @@ def test_bytes_are_those_of_the_arrays(case: Case) -> None:
     every = [np.asarray(a) for a in [*given, *found]]
     left_out: dict[str, Callable[[], int]] = {
         "conv2d_forward": lambda: args[2].nbytes,  # the bias
+        "conv_transpose2d_forward": lambda: args[2].nbytes,
         "dense_forward": lambda: args[2].nbytes,
         "fused_backward": lambda: found[1].nbytes,  # its gradient
         "conv2d_backward_weight_and_bias": lambda: found[1].nbytes,

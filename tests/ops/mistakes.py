@@ -18,6 +18,36 @@ X, W, B = f32(2, 5, 6, 4), f32(3, 2, 4, 8), f32(8)
 ROWS, MATRIX = f32(3, 4), f32(4, 5)
 F64 = np.float64
 WRONG_VALUES: dict[str, tuple[Callable[[], object], list[str]]] = {
+    "transposed channels": (
+        lambda: ops.conv_transpose2d_forward(X, f32(2, 2, 4, 3)),
+        ["conv_transpose2d", "(2, 5, 6, 4)", "(KH, KW, F, 4)", "(2, 2, 4, 3)"],
+    ),
+    "transposed bias": (
+        lambda: ops.conv_transpose2d_forward(X, f32(2, 2, 3, 4), f32(4)),
+        ["conv_transpose2d: b must have shape (3,)", "(4,)"],
+    ),
+    "transposed padding that leaves nothing": (
+        lambda: ops.conv_transpose2d_forward(X, f32(2, 2, 3, 4), padding=3),
+        ["conv_transpose2d", "5x6", "2x2", "leave no pixel"],
+    ),
+    "transposed dy": (
+        lambda: ops.conv_transpose2d_backward(
+            X, ops.conv_transpose2d_forward(X, f32(2, 2, 3, 4))[1]
+        ),
+        ["conv_transpose2d backward: dy must have shape (2, 6, 7, 3)"],
+    ),
+    "upsampling by a fraction": (
+        lambda: ops.upsample2d_forward(X, 1.5),  # type: ignore[arg-type]
+        ["upsample2d: factor must be a whole number from 1", "1.5"],
+    ),
+    "upsampling by cubes": (
+        lambda: ops.upsample2d_forward(X, interpolation="cubic"),
+        ["upsample2d: interpolation must be 'nearest' or 'bilinear'", "'cubic'"],
+    ),
+    "zero padding by a word": (
+        lambda: ops.zero_pad2d_forward(X, "same"),  # type: ignore[arg-type]
+        ["zero_pad2d: padding must be given in numbers", "'same'"],
+    ),
     "conv axes of x": (
         lambda: ops.conv2d_forward(f32(5, 6, 4), W),
         ["conv2d: x must have 4 axes (N, H, W, C)", "(5, 6, 4)"],
