@@ -44,7 +44,7 @@ def test_files_have_the_same_names() -> None:
 
 def test_functions_and_parameters_are_the_same() -> None:
     assert functions(reference) == functions(vectorized)
-    assert len(functions(reference)) == 53
+    assert len(functions(reference)) == 52
 
 
 @pytest.mark.parametrize("rung", [reference, vectorized])

@@ -55,7 +55,7 @@ def data(n: int = 9) -> tuple[Array, Array]:
 
 def compiled(model: nc.Sequential) -> nc.Sequential:
     softmax = getattr(model.layers[-1], "activation", None) == "softmax"
-    model.compile("adam", "categorical_crossentropy" if softmax else "softmax_cross_entropy")
+    model.compile(nc.Adam(0.01), "categorical_crossentropy" if softmax else "softmax_cross_entropy")
     return model
 
 
