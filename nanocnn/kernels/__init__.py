@@ -24,6 +24,11 @@ from .conv import (
     conv2d_backward_weight_and_bias,
     conv2d_forward,
 )
+from .conv_transpose import (
+    conv_transpose2d_backward_input,
+    conv_transpose2d_backward_weight,
+    conv_transpose2d_forward,
+)
 from .dense import (
     dense_backward_bias,
     dense_backward_input,
@@ -54,7 +59,9 @@ from .pool import (
     max_pool2d_forward,
 )
 from .softmax import softmax_backward, softmax_forward
+from .upsample import upsample2d_backward, upsample2d_forward
 from .warp import warp_images
+from .zero_pad import zero_pad2d_backward, zero_pad2d_forward
 
 __all__ = [
     "ACTIVATIONS",
@@ -76,6 +83,9 @@ __all__ = [
     "conv2d_backward_weight_and_bias",
     "conv2d_forward",
     "conv2d_max_pool2d_forward",
+    "conv_transpose2d_backward_input",
+    "conv_transpose2d_backward_weight",
+    "conv_transpose2d_forward",
     "dense_backward_bias",
     "dense_backward_input",
     "dense_backward_weight",
@@ -106,5 +116,9 @@ __all__ = [
     "softmax_forward",
     "tanh_backward",
     "tanh_forward",
+    "upsample2d_backward",
+    "upsample2d_forward",
     "warp_images",
+    "zero_pad2d_backward",
+    "zero_pad2d_forward",
 ]

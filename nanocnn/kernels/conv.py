@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import memory, threads
+from .activations import relu_forward, sigmoid_forward, tanh_forward
 from .choice import winograd_pays
 from .depthwise import (
     depthwise_backward_input,
@@ -16,7 +17,7 @@ from .depthwise import (
     depthwise_forward,
     depthwise_pays,
 )
-from .elementwise import ACTIVATIONS, NONE, channel_sums
+from .elementwise import ACTIVATIONS, channel_sums
 from .jit import TILE_ROWS, TILE_VECTORS, panel_width
 from .microkernel import ACCUMULATE, ZERO
 from .outer import outer_product
@@ -32,6 +33,8 @@ MOST_PARTS, LEAST_PARTS, ALL_PARTS_BYTES = 16, 8, 128 << 10  # small dw: for man
 MIN_ITEMS = 8
 PANELS = 8  # of dy in a work item: 256 pixels of them lie in the second-level cache
 BLOCK_BYTES = 16 << 10  # of dy that stays in the first-level cache
+
+FOLLOWERS = {"relu": relu_forward, "sigmoid": sigmoid_forward, "tanh": tanh_forward}
 
 
 def geometry(x_shape, w_shape, out_h, out_w, stride, padding, dilation, groups) -> Geometry:
@@ -73,27 +76,43 @@ def conv2d_forward(x, w, b, stride, padding, dilation, groups, activation=None):
     return y
 
 
-def conv2d_backward_input(dy, w, x_shape, stride, padding, dilation, groups):
-    """(C2): dy is gathered through the filters, turned by 180 degrees, C and F exchanged."""
+def conv2d_backward_input(
+    dy, w, x_shape, stride, padding, dilation, groups, b=None, activation=None
+):
+    """(C2): dy is gathered through the filters, turned by 180 degrees, C and F exchanged.
+
+    A bias and an activation behind it are what the transposed convolution, (T1), has more.
+    """
     kh, kw, depth, f = w.shape
+    special = None
     if winograd_pays("input", dy.dtype, tuple(x_shape), w.shape, stride, padding, dilation, groups):
-        return winograd_backward_input(dy, w, x_shape, padding)
-    if thin_pays(w.shape, groups):
-        return thin_backward_input(dy, w, x_shape, stride, padding, dilation)
-    if depthwise_pays(w.shape, groups):
-        return depthwise_backward_input(dy, w, x_shape, stride, padding, dilation)
+        special = winograd_backward_input(dy, w, x_shape, padding)
+    elif thin_pays(w.shape, groups):
+        special = thin_backward_input(dy, w, x_shape, stride, padding, dilation)
+    elif depthwise_pays(w.shape, groups):
+        special = depthwise_backward_input(dy, w, x_shape, stride, padding, dilation)
+    if special is not None:
+        return _followed(special, b, activation)
     g = geometry(x_shape, w.shape, *dy.shape[1:3], stride, padding, dilation, groups)
     columns = f // groups
     taps = kh * kw
     packed, panels, panel = turned_in_panels(w, taps, columns, depth, groups)
+    bias, has_bias = _padded_bias(b, groups, depth, panels, panel, dy.dtype)
     plan = backward_input_plan(g, panel, dy.itemsize)
     dx = memory.empty(tuple(x_shape), dy.dtype)
-    args = (memory.flat(dy), packed, taps * columns * panel, panel, np.zeros(1, dy.dtype), False,
+    args = (memory.flat(dy), packed, taps * columns * panel, panel, bias, has_bias,
             dx.reshape(-1), plan.rectangles, plan.chunks, plan.segments, plan.items, columns, depth,
-            panels, panel, NONE)  # fmt: skip
+            panels, panel, ACTIVATIONS[activation])  # fmt: skip
     seconds = 2 * dy.size * taps * depth / threads.FLOPS_PER_SECOND
     threads.run(gather_product, len(plan.items), args, seconds)
     return dx
+
+
+def _followed(y, b, activation):
+    """Apply bias and activation to what a kernel without them has written, in place or not."""
+    if b is not None:
+        y += b
+    return y if activation is None else FOLLOWERS[activation](y)
 
 
 def conv2d_backward_weight(dy, x, w_shape, stride, padding, dilation, groups):

@@ -3,13 +3,16 @@
 from .activations import GELU, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from .base import Layer
 from .conv import Conv2D
+from .conv_transpose import ConvTranspose2D
 from .dense import Dense
 from .dropout import Dropout
 from .join import Add, Concatenate, Identity
 from .norm import BatchNorm, GroupNorm, LayerNorm
 from .pool import AveragePool2D, GlobalAveragePool2D, MaxPool2D
 from .residual import DenseBlock, Residual
+from .separable import DepthwiseConv2D, SeparableConv2D
 from .shape import Flatten
+from .upsample import UpSampling2D, ZeroPadding2D
 
 __all__ = [
     "GELU",
@@ -18,8 +21,10 @@ __all__ = [
     "BatchNorm",
     "Concatenate",
     "Conv2D",
+    "ConvTranspose2D",
     "Dense",
     "DenseBlock",
+    "DepthwiseConv2D",
     "Dropout",
     "Flatten",
     "GlobalAveragePool2D",
@@ -31,7 +36,10 @@ __all__ = [
     "MaxPool2D",
     "ReLU",
     "Residual",
+    "SeparableConv2D",
     "Sigmoid",
     "Softmax",
     "Tanh",
+    "UpSampling2D",
+    "ZeroPadding2D",
 ]

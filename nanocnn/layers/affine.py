@@ -1,4 +1,4 @@
-"""What Conv2D and Dense share: weights, a bias, an activation behind them."""
+"""What convolutions and Dense share: weights, a bias, an activation behind them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def check_count(label: str, what: str, value: object) -> int:
 
 
 class Affine(Layer):
-    """Abstract: y = activation(op(x, w) + b), with w and b learnt."""
+    """Abstract: y = activation(op(x, w) + b), with w (or several) and b learnt."""
 
     def __init__(
         self,
@@ -38,14 +38,14 @@ class Affine(Layer):
         self.use_bias = bool(use_bias)
         self.initializer = getattr(self._initialize, "__name__", str(initializer))
 
-    def _create(self, w_shape: Shape, rng: np.random.Generator) -> None:
+    def _create(self, weights: dict[str, Shape], units: int, rng: np.random.Generator) -> None:
         """Draw the weights, unless they are there already: then they must fit."""
         if not self.params:
-            params = {"w": self._initialize(w_shape, rng, self.dtype)}
+            params = {key: self._initialize(w, rng, self.dtype) for key, w in weights.items()}
             if self.use_bias:
-                params["b"] = np.zeros(w_shape[-1], self.dtype)
+                params["b"] = np.zeros(units, self.dtype)
             self.params = params
-        shapes = {"w": w_shape, **({"b": w_shape[-1:]} if self.use_bias else {})}
+        shapes = {**weights, **({"b": (units,)} if self.use_bias else {})}
         found = {key: value.shape for key, value in self.params.items()}
         if found != shapes:
             raise ValueError(

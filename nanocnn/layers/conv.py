@@ -84,7 +84,8 @@ class Conv2D(Affine):
                 f"got {channels}"
             )
         rows, cols = self._output_size((height, width))
-        self._create((*self.kernel_size, channels // self.groups, self.filters), rng)
+        shape = (*self.kernel_size, channels // self.groups, self.filters)
+        self._create({"w": shape}, self.filters, rng)
         return rows, cols, self.filters
 
     def _output_size(self, size: tuple[int, int]) -> tuple[int, int]:

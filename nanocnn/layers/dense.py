@@ -50,7 +50,7 @@ class Dense(Affine):
                 f"{self.label} needs rows of numbers (D,), got shape {input_shape}; put Flatten() "
                 "or GlobalAveragePool2D() before it"
             )
-        self._create((input_shape[0], self.units), rng)
+        self._create({"w": (input_shape[0], self.units)}, self.units, rng)
         return (self.units,)
 
     def _op_forward(self, x: Array, activation: str | None) -> tuple[Array, Any]:

@@ -18,6 +18,7 @@ from .activations import (
     tanh_forward,
 )
 from .conv import conv2d_backward, conv2d_forward
+from .conv_transpose import conv_transpose2d_backward, conv_transpose2d_forward
 from .dense import dense_backward, dense_forward
 from .dropout import dropout_backward, dropout_forward
 from .flatten import flatten_backward, flatten_forward
@@ -39,6 +40,8 @@ from .pool import (
     max_pool2d_forward,
 )
 from .softmax import softmax_backward, softmax_forward
+from .upsample import upsample2d_backward, upsample2d_forward
+from .zero_pad import zero_pad2d_backward, zero_pad2d_forward
 
 __all__ = [
     "add_backward",
@@ -51,6 +54,8 @@ __all__ = [
     "concatenate_forward",
     "conv2d_backward",
     "conv2d_forward",
+    "conv_transpose2d_backward",
+    "conv_transpose2d_forward",
     "dense_backward",
     "dense_forward",
     "dropout_backward",
@@ -77,4 +82,8 @@ __all__ = [
     "softmax_forward",
     "tanh_backward",
     "tanh_forward",
+    "upsample2d_backward",
+    "upsample2d_forward",
+    "zero_pad2d_backward",
+    "zero_pad2d_forward",
 ]

@@ -12,6 +12,9 @@ the rest of nanocnn, and nothing checks its arguments: `nanocnn.ops` does.
 |---|---|
 | `dense.py` | matrix product and bias |
 | `conv.py` | convolution with stride, padding, dilation, groups |
+| `conv_transpose.py` | convolution the other way: larger images |
+| `upsample.py` | nearest and bilinear |
+| `zero_pad.py` | a border of zeros |
 | `pool.py` | maximum, average, global average |
 | `activations.py` | relu, leaky relu, sigmoid, tanh, gelu |
 | `softmax.py` | probabilities from scores |
@@ -42,6 +45,11 @@ from .conv import (
     conv2d_backward_weight,
     conv2d_forward,
     conv_output_size,
+)
+from .conv_transpose import (
+    conv_transpose2d_backward_input,
+    conv_transpose2d_backward_weight,
+    conv_transpose2d_forward,
 )
 from .dense import (
     dense_backward_bias,
@@ -78,7 +86,9 @@ from .pool import (
     max_pool2d_forward,
 )
 from .softmax import softmax_backward, softmax_forward
+from .upsample import upsample2d_backward, upsample2d_forward
 from .warp import warp_images
+from .zero_pad import zero_pad2d_backward, zero_pad2d_forward
 
 __all__ = [
     "adam_update",
@@ -100,6 +110,9 @@ __all__ = [
     "conv2d_backward_weight",
     "conv2d_forward",
     "conv_output_size",
+    "conv_transpose2d_backward_input",
+    "conv_transpose2d_backward_weight",
+    "conv_transpose2d_forward",
     "dense_backward_bias",
     "dense_backward_input",
     "dense_backward_weight",
@@ -132,5 +145,9 @@ __all__ = [
     "softmax_forward",
     "tanh_backward",
     "tanh_forward",
+    "upsample2d_backward",
+    "upsample2d_forward",
     "warp_images",
+    "zero_pad2d_backward",
+    "zero_pad2d_forward",
 ]
