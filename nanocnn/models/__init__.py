@@ -4,5 +4,6 @@ from .article import article_cnn
 from .densenet import densenet
 from .resnet import resnet
 from .sequential import Sequential
+from .unet import unet
 
-__all__ = ["Sequential", "article_cnn", "densenet", "resnet"]
+__all__ = ["Sequential", "article_cnn", "densenet", "resnet", "unet"]

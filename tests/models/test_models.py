@@ -78,6 +78,41 @@ def test_as_many_parameters_as_the_article() -> None:
     )
 
 
+def test_as_many_parameters_as_in_the_paper_s_figure() -> None:
+    """Figure 1 of the U-Net's paper: 64 to 1024 channels, 2 classes, a bias everywhere.
+
+    "Same" padding, where the paper's convolutions are "valid": parameters do not depend on it.
+    """
+    down = [(1, 64), (64, 128), (128, 256), (256, 512), (512, 1024)]
+    blocks = sum(9 * c * f + f + 9 * f * f + f for c, f in down)
+    up = sum(4 * 2 * f * f + f for _, f in down[:-1])  # 2x2 filters from 2f channels to f
+    joined = sum(9 * 2 * f * f + f + 9 * f * f + f for _, f in down[:-1])
+    expected = blocks + up + joined + 64 * 2 + 2
+    assert expected == 31_030_658
+    unet = nc.models.unet((32, 32, 1), 2, depth=4, width=64, batch_norm=False)
+    assert count(unet) == expected
+
+
+@pytest.mark.parametrize("options", [{}, {"residual": True}, {"batch_norm": False}])
+def test_unet(options: dict[str, bool], tmp_path: Path) -> None:
+    """A first loss of ln K, one batch learnt by heart, saved and loaded."""
+    model = nc.models.unet((8, 16, 2), K, depth=2, width=8, **options)
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((2, 8, 16, 2)).astype(np.float32)
+    masks = rng.integers(0, K, (2, 8, 16))
+    optimizer, losses = nc.Adam(0.01), []
+    for _ in range(150):
+        y, cache = model.forward(x, training=True)
+        loss, dy = nc.losses.softmax_cross_entropy(y, masks)
+        optimizer.step(model.params, model.backward(dy, cache, need_dx=False)[1])
+        model.update_state(cache)
+        losses.append(loss)
+    assert losses[0] == pytest.approx(math.log(K), rel=0.05)
+    assert losses[-1] < 0.05
+    model.save(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(nc.load(tmp_path / "m.safetensors")(x), model(x))
+
+
 def test_stems() -> None:
     large, small = (nc.models.resnet((n, n, 1), 2, depth=8) for n in (64, 28))
     assert [type(layer).__name__ for layer in large.layers[:3]] == [
@@ -94,6 +129,7 @@ def test_stems() -> None:
     ("make", "message"),
     [
         (lambda: nc.models.resnet(SHAPE, K, depth=19), "depth must be one of 8, 10, .* got 19"),
+        (lambda: nc.models.unet((16, 24, 1), K), r"multiples of 16 .* got \(16, 24, 1\)"),
         (lambda: nc.models.resnet(SHAPE, K, stem="tiny"), "'large', 'small' or None, got 'tiny'"),
     ],
 )
