@@ -93,7 +93,8 @@ def lr_range_test(
 
     The suggestion is a tenth of the rate with the smallest smoothed loss: there, the loss still
     falls well, and is far from where it rises. It is for the optimizer that the model has, and a
-    place to begin, not the best rate.
+    place to begin, not the best rate. Look at the picture: where the loss hardly falls, its
+    smallest value is noise, and the suggestion with it.
 
     Nothing changes in the model: parameters, state, optimizer and preparation are as before.
 
