@@ -74,5 +74,6 @@ def add(v: Values) -> None:
             watched,
         )
         settings = {"gamma": 0.5, "patience": 2, "min_delta": 0.1, "mode": mode, "floor": 0.2}
-        v.save(f"OnPlateau/{mode}", {"settings": settings}, values=torch.tensor(watched,
-               dtype=torch.float64), factors=torch.tensor(factors, dtype=torch.float64))  # fmt: skip
+        saved = {"values": watched, "factors": factors}
+        arrays = {name: torch.tensor(a, dtype=torch.float64) for name, a in saved.items()}
+        v.save(f"OnPlateau/{mode}", {"settings": settings}, **arrays)

@@ -137,7 +137,7 @@ def test_an_interrupted_run_ends_alike(after: int, tmp_path: Path) -> None:
     model = compiled(nc.Adam(0.01), "float32")
     assert fit(model, 3, 3, checkpoint=checkpoint).history == expected
     assert same(copies(model), copies(straight))
-    with pytest.raises(ValueError, match="of another run: .*accumulate"):
+    with pytest.raises(ValueError, match=r"of another run: .*accumulate"):
         fit(model, 3, 2, checkpoint=checkpoint)
 
 
