@@ -115,7 +115,8 @@ class Residual(Container):
         return {"activation": self.activation, **super().get_config()}
 
     def _repr_layers(self) -> str:
-        return ", ".join(map(repr, self.layers))
+        linear = ["activation=None"] if self.activation is None else []  # which is no default
+        return ", ".join([*map(repr, self.layers), *linear])
 
 
 class DenseBlockCache(NamedTuple):

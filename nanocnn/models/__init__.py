@@ -5,5 +5,6 @@ from .densenet import densenet
 from .folding import fold_batch_norm
 from .resnet import resnet
 from .sequential import Sequential
+from .unet import unet
 
-__all__ = ["Sequential", "article_cnn", "densenet", "fold_batch_norm", "resnet"]
+__all__ = ["Sequential", "article_cnn", "densenet", "fold_batch_norm", "resnet", "unet"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -14,9 +16,23 @@ from .values import Arrays, case_of, cases, close
 every_backend = pytest.mark.parametrize("backend", nc.BACKENDS)
 
 
+def conv(filters: int, activation: str | None = None) -> nc.Conv2D:
+    return nc.Conv2D(filters, 3, padding=1, activation=activation)
+
+
+CONTAINERS: dict[str, Callable[[], Layer]] = {
+    "Residual/identity": lambda: nc.Residual([conv(5, "tanh"), conv(4)]),
+    "Residual/projected": lambda: nc.Residual([conv(5, "tanh"), conv(6)], nc.Conv2D(6, 1)),
+    "Add/three": lambda: nc.Add([conv(4), nc.Identity(), nc.Tanh()]),
+    "Concatenate/three": lambda: nc.Concatenate([conv(4), nc.Identity(), nc.Tanh()]),
+    "DenseBlock/two": lambda: nc.DenseBlock([conv(2, "tanh"), conv(3)]),
+}
+
+
 def layer_of(case: str, config: dict, a: Arrays) -> Layer:
     """Return the layer with PyTorch's parameters, in float64."""
-    layer: Layer = getattr(nc, case.split("/")[0])(**config)
+    make = CONTAINERS.get(case, lambda: getattr(nc, case.split("/")[0])(**config))
+    layer: Layer = make()
     layer.dtype = "float64"
     layer.build(a["x"].shape[1:], np.random.default_rng(0))
     for key, p in layer.params.items():

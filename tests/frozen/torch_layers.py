@@ -170,7 +170,43 @@ def dropout(v: Values) -> None:
     save(v, "key 11", "Dropout", {"rate": 0.4}, {"x": (4, 3, 5)}, lambda x: x * scale)
 
 
+def same_conv(x: torch.Tensor, w: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Filters of odd size, padding of half of it."""
+    size = w.shape[0] // 2
+    return nhwc(F.conv2d(nchw(x), w.permute(3, 2, 0, 1), b, padding=size))
+
+
+def containers(v: Values) -> None:
+    """What `CONTAINERS` of test_torch_layers.py builds, under the names of the parameters."""
+
+    def conv_shapes(name: str, size: int, c: int, f: int) -> dict[str, tuple[int, ...]]:
+        return {f"{name}.w": (size, size, c, f), f"{name}.b": (f,)}
+
+    def residual(x: Any, w: Any, b: Any, w2: Any, b2: Any, *short: Any) -> torch.Tensor:
+        body = same_conv(torch.tanh(same_conv(x, w, b)), w2, b2)
+        return torch.relu(body + (same_conv(x, *short) if short else x))
+
+    def dense_block(x: Any, w: Any, b: Any, w2: Any, b2: Any) -> torch.Tensor:
+        more = torch.cat([x, torch.tanh(same_conv(x, w, b))], -1)
+        return torch.cat([more, same_conv(more, w2, b2)], -1)
+
+    def branches(x: Any, w: Any, b: Any) -> tuple[torch.Tensor, ...]:
+        return same_conv(x, w, b), x, torch.tanh(x)
+
+    first, second = "sequential_1.conv2d_1", "sequential_1.conv2d_2"
+    image, one = {"x": IMAGE}, conv_shapes("conv2d_1", 3, 4, 4)
+    body = {**image, **conv_shapes(first, 3, 4, 5), **conv_shapes(second, 3, 5, 4)}
+    save(v, "identity", "Residual", {}, body, residual)
+    body |= {**conv_shapes(second, 3, 5, 6), **conv_shapes("conv2d_1", 1, 4, 6)}
+    save(v, "projected", "Residual", {}, body, residual)
+    save(v, "three", "Add", {}, {**image, **one}, lambda *a: sum(branches(*a)))
+    save(v, "three", "Concatenate", {}, {**image, **one}, lambda *a: torch.cat(branches(*a), -1))
+    grows = {**conv_shapes("conv2d_1", 3, 4, 2), **conv_shapes("conv2d_2", 3, 6, 3)}
+    save(v, "two", "DenseBlock", {}, {**image, **grows}, dense_block)
+
+
 def add(v: Values) -> None:
     """Compute all cases."""
-    for part in (convolutions, enlarging, dense, pools, norms, activations, dropout):
+    parts = (containers, convolutions, enlarging, dense, pools, norms, activations, dropout)
+    for part in parts:
         part(v)

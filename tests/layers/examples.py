@@ -97,7 +97,11 @@ CASES: dict[str, tuple[Callable[[], Layer], Shape, Shape]] = {
     "Softmax": (lambda: nc.Softmax(), (5, 3), (5, 3)),
     "Identity": (lambda: nc.Identity(), (5, 3), (5, 3)),
     "Add": (lambda: nc.Add([same_conv(3), nc.Identity()]), (4, 5, 3), (4, 5, 3)),
-    "Add three": (lambda: nc.Add([(c := same_conv(2)), nc.Dense(2), c]), (4, 5, 3), (4, 5, 2)),
+    "Add three": (
+        lambda: nc.Add([same_conv(2), nc.Conv2D(2, 1), same_conv(2)]),
+        (4, 5, 3),
+        (4, 5, 2),
+    ),
     "Concatenate": (lambda: nc.Concatenate([same_conv(2), nc.Identity()]), (4, 5, 3), (4, 5, 5)),
     "Concatenate three": (
         lambda: nc.Concatenate([[same_conv(2), nc.Dropout(0.4)], nc.Tanh(), nc.Dropout(0.3)]),
@@ -106,12 +110,12 @@ CASES: dict[str, tuple[Callable[[], Layer], Shape, Shape]] = {
     ),
     "Residual": (lambda: nc.Residual([same_conv(2), same_conv(3)]), (4, 5, 3), (4, 5, 3)),
     "Residual shortcut": (
-        lambda: nc.Residual(same_conv(2), nc.Dense(2), activation="sigmoid", name="r"),
+        lambda: nc.Residual(same_conv(2), nc.Conv2D(2, 1), activation="tanh", name="r"),
         (4, 5, 3),
         (4, 5, 2),
     ),
     "Residual linear": (lambda: nc.Residual(nc.Dropout(0.3), activation=None), (5, 3), (5, 3)),
-    "DenseBlock": (lambda: nc.DenseBlock([same_conv(2), nc.Dense(1)]), (4, 5, 3), (4, 5, 6)),
+    "DenseBlock": (lambda: nc.DenseBlock([same_conv(2), nc.Conv2D(1, 1)]), (4, 5, 3), (4, 5, 6)),
 }
 NAMES = list(CASES)
 
