@@ -6,7 +6,7 @@ from .cross_validation import CrossValidation, cross_validate
 from .early_stopping import EarlyStopping
 from .history import History
 from .loop import Diverged
-from .range_test import RangeTest, lr_range_test
+from .rate_range import RangeTest, lr_range_test
 from .tuning import Tuning, integer, log_uniform, tune, uniform
 from .weight_average import WeightAverage
 

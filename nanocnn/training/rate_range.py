@@ -63,7 +63,7 @@ class RangeTest(NamedTuple):
 
     def plot(self, path: str | os.PathLike[str]) -> None:
         """Draw the losses against the rate to a PNG file."""
-        from .range_figure import draw  # here: `import nanocnn` must not load matplotlib
+        from .rate_range_figure import draw  # here: `import nanocnn` must not load matplotlib
 
         draw(self, path)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from .range_test import RangeTest
+    from .rate_range import RangeTest
 
 BLUE, ORANGE, GREY = "#0072B2", "#B35900", "#8A8A8A"
 
