@@ -15,7 +15,7 @@ class WeightAverage(Callback):
                   = \frac{1-d}{1-d^t} \sum_{i=1}^{t} d^{\,t-i}\, p_i
 
     after step `t` of the optimizer. The denominator corrects the bias of a start at 0, as in Adam:
-    the first average is the first :math:`p`, and early ones are plain means.
+    the first average is the first :math:`p`, and early ones are nearly plain means.
 
     From the end of an epoch's batches until the next epoch begins the model holds the averages, so
     validation, other callbacks and checkpoints see them. It keeps them at the end, also after an
