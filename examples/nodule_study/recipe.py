@@ -10,7 +10,6 @@ it is turned, mirrored and moved by whole pixels, never zoomed or interpolated.
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +21,7 @@ from .cases import Data, Part
 
 CROP = 40  # pixels a side: 99 % of the nodules fit, and the margin of black costs time only
 EPOCHS, BATCH_SIZE = 24, 64
-LEARNING_RATE, WEIGHT_DECAY, WARM_UP = 3e-3, 0.05, 1.0
+LEARNING_RATE, WEIGHT_DECAY, WARM_UP = 3e-3, 0.05, 0.5
 # How likely malignant, for a rating of 1, 2, 4 or 5: the sure ones teach more than the unsure ones.
 SOFT_TARGETS = {1: 0.05, 2: 0.25, 4: 0.75, 5: 0.95}
 SYMMETRIES = tuple((turns, mirrored) for mirrored in (False, True) for turns in range(4))
@@ -41,28 +40,6 @@ class SizeKeeping(nc.data.Augment):
             down, right = rng.integers(-self.MOST, self.MOST + 1, 2)
             changed[k] = np.roll(image, (down, right), axis=(0, 1))  # black comes in for black
         return changed
-
-
-class WarmUpCosine(nc.Callback):
-    """Let the learning rate rise in the first epoch and fall along half a cosine to the last."""
-
-    def on_train_begin(self) -> None:
-        self.highest = self.model.optimizer.learning_rate
-
-    def on_epoch_begin(self, epoch: int) -> None:
-        self.epoch = epoch
-        self.set(epoch)
-
-    def on_batch_end(self, batch: int, logs: Any) -> None:
-        self.set(self.epoch + (batch + 1) / self.n_batches)
-
-    def set(self, done: float) -> None:
-        """Set the rate for the next step, `done` epochs into the run."""
-        rise, fall = (
-            min(1.0, (done + 0.1) / WARM_UP),
-            (1 + math.cos(math.pi * done / self.epochs)) / 2,
-        )
-        self.model.optimizer.learning_rate = self.highest * rise * max(fall, 1e-3)
 
 
 def turn(images: np.ndarray, turns: int, mirrored: bool) -> np.ndarray:
@@ -88,7 +65,8 @@ def train(data: Data, seed: int, epochs: int = EPOCHS, verbose: bool = False) ->
     loader = nc.data.DataLoader(
         (images, targets), BATCH_SIZE, seed=seed, augment=SizeKeeping(seed=seed)
     )
-    model.fit(loader, epochs=epochs, callbacks=[WarmUpCosine()], verbose=verbose)
+    schedule = nc.schedules.Cosine(warmup=WARM_UP)
+    model.fit(loader, epochs=epochs, callbacks=[schedule], verbose=verbose)
     return model
 
 
