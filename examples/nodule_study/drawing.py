@@ -23,9 +23,7 @@ def examples(part: Part, logits: np.ndarray, path: Path, note: str) -> None:
     """Draw nodules, each in its largest slice: the most confident mistakes, and some right ones."""
     score, y = recipe.per_nodule(logits, part), recipe.of_nodules(part.labels, part)
     malignant = 1 / (1 + np.exp(-score))
-    areas, numbers = part.areas(), np.unique(part.nodules)
-    largest = [np.flatnonzero(part.nodules == k) for k in numbers]
-    largest = [int(slices[np.argmax(areas[slices])]) for slices in largest]
+    largest = recipe.largest_slices(part)
     # plot_predictions takes mistakes in the order given; the right ones are mixed.
     wrong = (score > 0) != y
     order = np.lexsort((np.random.default_rng(0).permutation(len(y)), -np.abs(score) * wrong))
@@ -82,6 +80,6 @@ def diameters(
 
 
 def _figure(panels: int, note: str) -> tuple[Any, list[Any]]:
-    fig: Any = Figure(figsize=(5.0 * panels, 5.2), dpi=DPI, layout="constrained", facecolor="white")
+    fig: Any = Figure(figsize=(5.0 * panels, 5.7), dpi=DPI, layout="constrained", facecolor="white")
     fig.supxlabel(note.replace("$", r"\$"), fontsize=9, color=GREY)
     return fig, list(fig.subplots(1, panels, squeeze=False).ravel())

@@ -85,9 +85,19 @@ def of_nodules(values: np.ndarray, part: Part) -> np.ndarray:
 
 
 def per_nodule(values: np.ndarray, part: Part) -> np.ndarray:
-    """Return each nodule's mean over its slices, weighed by area: thin end slices tell little."""
-    weight = part.areas()
-    return per_group(values * weight, part.nodules) / per_group(weight, part.nodules)
+    """Return each nodule's value in its largest slice.
+
+    Chosen on validation images: of five networks the mean AUC was 0.896 so, 0.889 for the mean of
+    the slices weighed by the square of their area, 0.883 for the plain mean. Thin end slices tell
+    little, and a radiologist measures a nodule in its largest slice, too.
+    """
+    return values[largest_slices(part)]
+
+
+def largest_slices(part: Part) -> np.ndarray:
+    """Return the place of each nodule's largest slice, the first of equal ones."""
+    by_size = np.lexsort((-part.areas(), part.nodules))  # stable
+    return by_size[np.unique(part.nodules[by_size], return_index=True)[1]]
 
 
 class Level(NamedTuple):
@@ -106,7 +116,7 @@ def levels(slice_logits: np.ndarray, part: Part) -> dict[str, Level]:
         "nodule": Level(
             of_nodules(part.labels, part),
             per_nodule(slice_logits, part),
-            per_group(part.areas(), part.nodules),
+            per_nodule(part.areas(), part),
             of_nodules(part.patients, part),
         ),
     }

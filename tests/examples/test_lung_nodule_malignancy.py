@@ -180,6 +180,19 @@ def test_the_eight_symmetries_are_eight_and_change_no_mean_of_logits():
     )
 
 
+def test_a_nodule_is_judged_in_its_largest_slice():
+    images = np.zeros((5, 64, 64, 1), np.float32)
+    for image, area in zip(images, (3, 9, 4, 7, 7), strict=True):
+        image[0, :area] = 0.5
+    numbers = np.array([8, 2, 8, 5, 5])
+    part = cases.Part(images, numbers % 2, numbers, numbers, numbers)
+    values = np.array([10.0, 20.0, 30.0, 40.0, 50.0])
+    np.testing.assert_array_equal(recipe.per_nodule(values, part), [20, 40, 30])
+    found = recipe.levels(values, part)["nodule"]
+    np.testing.assert_array_equal(found.labels, [0, 1, 0])
+    np.testing.assert_array_equal(found.areas, [9, 7, 4])
+
+
 def test_phantoms_do_not_depend_on_their_number_and_overlap_in_both_signs():
     few, many = phantoms.draw(3, seed=4), phantoms.draw(60, seed=4)
     np.testing.assert_array_equal(few.images, many.images[:9])
