@@ -21,8 +21,6 @@ the other a long border. Say which one was used when numbers are compared.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -35,7 +33,7 @@ Bools = NDArray[np.bool_]
 def hausdorff95(
     target: ArrayLike,
     predicted: ArrayLike,
-    spacing: Sequence[float] | None = None,
+    spacing: ArrayLike | None = None,
     *,
     positive: int | None = None,
 ) -> float:
