@@ -1,0 +1,85 @@
+"""The recipe: the network, and how it is trained on each kind of data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import nanocnn as nc
+
+from .sources import Data
+
+
+class Recipe(NamedTuple):
+    """What was chosen for a kind of data; for the hippocampus on its validation part."""
+
+    width: int
+    depth: int
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    augment: nc.data.Augment
+
+
+RECIPES = {
+    "phantoms": Recipe(
+        width=8, depth=3, epochs=12, batch_size=16, learning_rate=4e-3,
+        augment=nc.data.Augment(
+            rotate=15, flip="horizontal", zoom=0.1, shift=0.05, elastic=0.02, brightness=0.05,
+            contrast=0.1,
+        ),
+    ),
+    "hippocampus": Recipe(
+        width=16, depth=3, epochs=20, batch_size=32, learning_rate=4e-3,
+        augment=nc.data.Augment(
+            rotate=15, zoom=0.12, shift=0.06, elastic=0.03, brightness=0.06, contrast=0.15,
+            gamma=0.15, noise=0.02,
+        ),
+    ),
+    "files": Recipe(
+        width=16, depth=4, epochs=20, batch_size=16, learning_rate=2e-3,
+        augment=nc.data.Augment(
+            rotate=15, zoom=0.1, shift=0.05, elastic=0.02, brightness=0.05, contrast=0.1,
+        ),
+    ),
+}  # fmt: skip
+
+
+def create_model(data: Data, recipe: Recipe, seed: int) -> nc.Sequential:
+    """Build and compile a U-Net that ends in logits, one for each class and pixel."""
+    shape = data.train[0][0].shape
+    model = nc.models.unet(shape, len(data.classes), recipe.depth, recipe.width, seed=seed)
+    model.compile(
+        optimizer=nc.AdamW(recipe.learning_rate, weight_decay=1e-4),
+        loss=nc.losses.dice_cross_entropy,
+        metrics=["dice"],
+    )
+    return model
+
+
+def fit(
+    data: Data,
+    recipe: Recipe,
+    seed: int,
+    *,
+    callbacks: Sequence[nc.Callback] = (),
+    verbose: bool = True,
+) -> tuple[nc.Sequential, nc.History]:
+    """Train a new model on the training part; validation images are only looked at."""
+    model = create_model(data, recipe, seed)
+    loader = nc.data.DataLoader(
+        data.train,
+        recipe.batch_size,
+        seed=seed,
+        preparation=data.preparation,
+        augment=recipe.augment,
+    )
+    history = model.fit(
+        loader,
+        epochs=recipe.epochs,
+        validation_data=data.val,
+        callbacks=callbacks,
+        seed=seed,
+        verbose=verbose,
+    )
+    return model, history
