@@ -18,6 +18,7 @@ FRACTIONS = (0.7, 0.15, 0.15)
 AXIS = 0  # of the hippocampus volumes; chosen on their validation part, as is NEIGHBOURS
 NEIGHBOURS = 1  # slices to each side that are channels beside the one that is segmented
 FARTHEST = 4.0  # deviations from a volume's mean that a grey value keeps
+EMPTY_KEPT = 3  # of the training slices without structure every third is: the rest says nothing new
 HIPPOCAMPUS = ("background", "anterior hippocampus", "posterior hippocampus")
 
 SYNTHETIC = "synthetic images (phantoms), not patients"
@@ -102,9 +103,7 @@ def draw_patients(n: int, seed: int, first: int, size: int) -> nc.data.ImageData
     return as_dataset(images, drawn[0].masks, cases)
 
 
-def as_dataset(
-    images: np.ndarray, masks: np.ndarray, cases: Sequence[str]
-) -> nc.data.ImageDataset:
+def as_dataset(images: np.ndarray, masks: np.ndarray, cases: Sequence[str]) -> nc.data.ImageDataset:
     """Put images, masks and the cases that they belong to together."""
     return nc.data.ImageDataset(images, np.zeros(len(images), int), masks=masks, groups=cases)
 
@@ -196,6 +195,7 @@ def hippocampus(
             masks.append(np.moveaxis(labels[i], axis, 0)[:n])
             cases += [f"{ids[i]:03d}"] * n
         parts[k] = as_dataset(np.concatenate(images), np.concatenate(masks), cases)
+    parts[0] = thin_out(parts[0])
     half = 0.5 / FARTHEST
     channels = parts[0][0][0].shape[-1]
     scale = nc.data.transforms.ZScore(mean=(0.5,) * channels, std=(half,) * channels)
@@ -210,6 +210,12 @@ def hippocampus(
         unit="voxels",
         note=NO_TUMOUR,
     )
+
+
+def thin_out(dataset: nc.data.ImageDataset) -> nc.data.ImageDataset:
+    """Leave out most slices without a structure."""
+    empty = np.array([not mask.any() for _, mask in dataset])
+    return dataset.subset(~empty | (np.cumsum(empty) % EMPTY_KEPT == 0))
 
 
 def slices_of(volume: np.ndarray, shape: np.ndarray, axis: int, neighbours: int) -> np.ndarray:
