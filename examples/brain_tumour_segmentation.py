@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> None:
     out.mkdir(parents=True, exist_ok=True)
 
     # 1. The data: three parts that share no patient.
-    data = open_data(args.data, args.seed, args.limit, args.size or 96, args.test)
+    data = open_data(args.data, args.seed, args.limit, args.size, args.test)
     seconds_data = time.perf_counter() - STARTED
     print(f"data        {data.note}")
     for name, part in parts_of(data).items():
@@ -160,8 +160,8 @@ def main() -> int:
     )
     parser.add_argument("--data", metavar="PATH", help="default: phantoms")
     parser.add_argument("--epochs", type=int, help="default: that of the recipe")
-    parser.add_argument("--size", type=int,
-                        help="pixels a side, a multiple of 16; default 96; not for volumes in .npz")  # fmt: skip
+    parser.add_argument("--size", type=int, default=96,
+                        help="pixels a side, a multiple of 16; not for .npz files")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, help="use at most this many cases of each part")
     parser.add_argument("--test", action="store_true", help="measure on the test part: once")

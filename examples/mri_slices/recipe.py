@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import nanocnn as nc
@@ -58,12 +57,7 @@ def create_model(data: Data, recipe: Recipe, seed: int) -> nc.Sequential:
 
 
 def fit(
-    data: Data,
-    recipe: Recipe,
-    seed: int,
-    *,
-    callbacks: Sequence[nc.Callback] = (),
-    verbose: bool = True,
+    data: Data, recipe: Recipe, seed: int, *, verbose: bool = True
 ) -> tuple[nc.Sequential, nc.History]:
     """Train a new model on the training part; validation images are only looked at."""
     model = create_model(data, recipe, seed)
@@ -78,7 +72,7 @@ def fit(
         loader,
         epochs=recipe.epochs,
         validation_data=data.val,
-        callbacks=callbacks,
+        callbacks=[nc.schedules.Cosine(warmup=min(1, recipe.epochs / 4))],
         seed=seed,
         verbose=verbose,
     )
