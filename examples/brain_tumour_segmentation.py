@@ -34,7 +34,7 @@ from typing import Any
 
 from mri_slices import drawing
 from mri_slices.measures import Measured, measure, numbers
-from mri_slices.recipe import RECIPES, Recipe, fit
+from mri_slices.recipe import Recipe, recipe_for, train
 from mri_slices.sources import Data, open_data
 from readings import READINGS, add_reading
 
@@ -58,11 +58,10 @@ def run(args: argparse.Namespace) -> None:
         print(f"  {name:9} {len(part)} slices of {len(set(part.groups))} cases")
 
     # 2. Train.
-    recipe = RECIPES[data.kind]
-    recipe = recipe._replace(epochs=args.epochs or recipe.epochs)
+    recipe = recipe_for(data, args.epochs)
     print(f"U-Net       depth {recipe.depth}, width {recipe.width}, {recipe.epochs} epochs")
     began = time.perf_counter()
-    model, history = fit(data, recipe, args.seed, verbose=not args.quiet)
+    model, history = train(data, args.seed, recipe, verbose=not args.quiet)
     seconds_train = time.perf_counter() - began
     model.save(out / "model.safetensors")
     history.to_csv(out / "history.csv")

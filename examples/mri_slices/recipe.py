@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import nanocnn as nc
 
 from .sources import Data
+
+# Cross-entropy is a mean over all pixels, nearly all of them background. Weighed like Dice it is
+# too weak to teach the network a second structure once the first one has its pixels.
+CROSS_ENTROPY = 5.0
 
 
 class Recipe(NamedTuple):
@@ -22,21 +27,21 @@ class Recipe(NamedTuple):
 
 RECIPES = {
     "phantoms": Recipe(
-        width=8, depth=3, epochs=12, batch_size=16, learning_rate=4e-3,
+        width=8, depth=3, epochs=12, batch_size=8, learning_rate=4e-3,
         augment=nc.data.Augment(
             rotate=15, flip="horizontal", zoom=0.1, shift=0.05, elastic=0.02, brightness=0.05,
             contrast=0.1,
         ),
     ),
     "hippocampus": Recipe(
-        width=16, depth=3, epochs=20, batch_size=32, learning_rate=4e-3,
+        width=16, depth=3, epochs=15, batch_size=16, learning_rate=4e-3,
         augment=nc.data.Augment(
             rotate=15, zoom=0.12, shift=0.06, elastic=0.03, brightness=0.06, contrast=0.15,
             gamma=0.15, noise=0.02,
         ),
     ),
     "files": Recipe(
-        width=16, depth=4, epochs=20, batch_size=16, learning_rate=2e-3,
+        width=16, depth=4, epochs=20, batch_size=8, learning_rate=4e-3,
         augment=nc.data.Augment(
             rotate=15, zoom=0.1, shift=0.05, elastic=0.02, brightness=0.05, contrast=0.1,
         ),
@@ -50,16 +55,23 @@ def create_model(data: Data, recipe: Recipe, seed: int) -> nc.Sequential:
     model = nc.models.unet(shape, len(data.classes), recipe.depth, recipe.width, seed=seed)
     model.compile(
         optimizer=nc.AdamW(recipe.learning_rate, weight_decay=1e-4),
-        loss=nc.losses.dice_cross_entropy,
+        loss=partial(nc.losses.dice_cross_entropy, cross_entropy_weight=CROSS_ENTROPY),
         metrics=["dice"],
     )
     return model
 
 
-def fit(
-    data: Data, recipe: Recipe, seed: int, *, verbose: bool = True
+def recipe_for(data: Data, epochs: int | None = None) -> Recipe:
+    """Return the recipe for a kind of data, with another number of epochs if one is given."""
+    recipe = RECIPES[data.kind]
+    return recipe if epochs is None else recipe._replace(epochs=epochs)
+
+
+def train(
+    data: Data, seed: int, recipe: Recipe | None = None, *, verbose: bool = True
 ) -> tuple[nc.Sequential, nc.History]:
     """Train a new model on the training part; validation images are only looked at."""
+    recipe = recipe or recipe_for(data)
     model = create_model(data, recipe, seed)
     loader = nc.data.DataLoader(
         data.train,
