@@ -10,13 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .bootstrap import Estimate
-from .contours import add_legend, check_image, draw_contours, show_image
+from .contours import LEGEND, add_legend, check_image, draw_contours, show_image
 from .groups import group_numbers
 from .overlap import mask_pair
 from .segmentation import SegmentationReport
 from .sheet import BLUE, RED, new_figure, panels_of, save, short_name, short_text
-
-COLUMN = 3.4  # inches of a gallery's panel
 
 
 def plot_segmentation_cases(
@@ -60,16 +58,19 @@ def plot_segmentation_cases(
     chosen = choose_cases(report.ranked)
     if not chosen:
         raise ValueError("no case has a Dice score: neither mask of any holds a class")
-    fig = new_figure(COLUMN * max(len(chosen), 2), 2 * COLUMN + 1.2)
+    shown = [
+        _fullest_slice(images, targets, predictions, np.flatnonzero(number == i).tolist())
+        for _, i in chosen
+    ]
+    side = float(np.clip(max(max(t.shape) for _, t, _, _ in shown) / 100, 3.4, 4.8))
+    fig = new_figure(side * len(chosen) + LEGEND, 2 * side + 1.2)
     axes = panels_of(fig, 2, len(chosen))
     held: set[int] = set()
-    for column, (word, i) in enumerate(chosen):
+    for column, ((word, i), (image, t, p, where)) in enumerate(zip(chosen, shown, strict=True)):
         plain, lined = axes[column], axes[column + len(chosen)]
-        at = np.flatnonzero(number == i).tolist()
-        image, t, p, where = _fullest_slice(images, targets, predictions, at)
         for ax in (plain, lined):
             show_image(ax, image)
-        draw_contours(lined, t, p, len(report.classes), COLUMN / max(t.shape))
+        draw_contours(lined, t, p, len(report.classes), side / max(t.shape))
         held.update(np.union1d(t, p).tolist())
         plain.set_title(f"{word}: case {short_text(report.cases[i], 20)}{where}", fontsize=10)
         lined.set_title("\n".join(_scores_of(report, i, unit)), fontsize=9)
@@ -96,29 +97,19 @@ def plot_segmentation_scores(
     """
     fig = new_figure(11.0, 1.5 + 1.1 * len(report.classes))
     left, right = panels_of(fig, 1, 2)
+    _set_axes(left, right, report, unit)
     summary = report.summary
-    for ax, table, measure in (
-        (left, report.dice, "dice"),
-        (right, report.hausdorff, "hausdorff95"),
-    ):
+    tables = (left, report.dice, "dice"), (right, report.hausdorff, "hausdorff95")
+    for ax, table, measure in tables:
         for j, name in enumerate(report.classes):
             _draw_scores(ax, table[:, j], report.missed[:, j] & (ax is right), j)
             _draw_mean(ax, summary[f"{measure}, {name}"]["mean"], j)
-        counts = (~np.isnan(table)).sum(axis=0)
-        ax.set_yticks(
-            range(len(report.classes)),
-            [
-                f"{short_name(name, 20)}\n{n} cases"
-                for name, n in zip(report.classes, counts, strict=True)
-            ],
-        )
-        ax.set_ylim(len(report.classes) - 0.4, -0.6)
+        ax.set_ylim(len(report.classes) - 0.3, -0.6)
         ax.grid(axis="x", alpha=0.3)
-    left.set_xlabel("Dice")
-    left.set_xlim(right=1.01)
-    right.set_xlabel(f"95 % Hausdorff distance{f' ({unit})' if unit else ''}")
-    right.set_xlim(left=0)
-    right.tick_params(labelleft=False)
+    counts = (~np.isnan(report.dice)).sum(axis=0)
+    rows = [f"{short_name(k, 20)}\n{n} cases" for k, n in zip(report.classes, counts, strict=True)]
+    left.set_yticks(range(len(rows)), rows)
+    right.set_yticks(range(len(rows)), [""] * len(rows))
     handles, labels = right.get_legend_handles_labels()
     by_label = dict(zip(labels, handles, strict=True))
     fig.legend(by_label.values(), by_label, loc="outside upper center", ncols=3, frameon=False)
@@ -161,6 +152,21 @@ def _scores_of(report: SegmentationReport, i: int, unit: str | None) -> list[str
     return lines
 
 
+def _set_axes(left: Any, right: Any, report: SegmentationReport, unit: str | None) -> None:
+    lowest = np.nanmin(report.dice, initial=1.0)
+    left.set_xlim(lowest - 0.08 * (1.05 - lowest), 1.02)
+    left.set_xlabel("Dice")
+    farthest = np.nanmax(report.hausdorff, initial=1.0)
+    right.set_xlim(-0.02 * farthest, 1.1 * farthest)
+    label = f"95 % Hausdorff distance{f' ({unit})' if unit else ''}"
+    if report.missed.any():  # a diagonal is far from all else
+        right.set_xscale("symlog", linthresh=1.0)
+        right.xaxis.set_major_formatter("{x:g}")
+        right.set_xlim(-0.1, 1.5 * farthest)
+        label += ", logarithmic from 1 on"
+    right.set_xlabel(label)
+
+
 def _draw_scores(ax: Any, values: NDArray[Any], missed: NDArray[np.bool_], row: int) -> None:
     """Draw a dot a case above the line of its class, scattered so that equal ones are seen."""
     scatter = row - 0.32 + 0.36 * (np.arange(len(values)) * 0.618 % 1)
@@ -192,12 +198,13 @@ def _draw_mean(ax: Any, mean: Estimate, row: int) -> None:
         lw=1.6,
         label="mean, 95 % interval",
     )
+    ((across, _),) = ax.transAxes.inverted().transform(ax.transData.transform([(mean.value, row)]))
     ax.annotate(
         str(mean),
         (mean.value, row + 0.2),
         (0, -8),
         textcoords="offset points",
-        ha="center",
+        ha="left" if across < 1 / 3 else "right" if across > 2 / 3 else "center",
         va="top",
         fontsize=9,
     )

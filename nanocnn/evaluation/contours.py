@@ -20,8 +20,9 @@ from .sheet import new_figure, panels_of, save, short_name
 
 PAIRS = [("#56B4E9", "#E69F00"), ("#009E73", "#D55E00")]  # true, predicted
 SINGLE = ["#56B4E9", "#E69F00", "#009E73", "#D55E00", "#F0E442", "#CC79A7", "#FFFFFF"]
-STYLES = ("-", (0, (3.0, 1.6)))  # true, predicted
+STYLES: tuple[Any, Any] = ("-", (0, (3.0, 1.6)))  # true, predicted
 HALO = "#1A1A1A"
+LEGEND = 2.4  # inches
 
 
 def plot_contours(
@@ -54,15 +55,17 @@ def plot_contours(
     shown = check_image(image, t)
     tallest = float(np.clip(max(t.shape) / 60, 5, 9))
     height, width = tallest * np.array(t.shape) / max(t.shape)
-    fig = new_figure(max(width, 4.5), height + 0.9)
+    fig = new_figure(width + LEGEND, height + 0.4)
     (ax,) = panels_of(fig, 1, 1)
     show_image(ax, shown)
     draw_contours(ax, t, p, len(names), height / len(t))
     labels = []
     for k in range(1, len(names) + 1):
         true = "true" if (t == k).any() else "true: none"
-        found = f"Dice {dice(t, p, positive=k):.3f}" if (p == k).any() else "none"
-        labels.append((true, f"predicted: {found}"))
+        found = (
+            f"predicted\nDice {dice(t, p, positive=k):.3f}" if (p == k).any() else "predicted: none"
+        )
+        labels.append((true, found))
     held = [k for k in np.union1d(t, p).tolist() if k]
     if not held:
         ax.set_title("neither mask holds anything", fontsize=10)
@@ -98,8 +101,8 @@ def draw_contours(
     """Draw both masks' contours; `pixel` is a pixel's side in inches, and thin lines suit many."""
     from matplotlib.patheffects import withStroke
 
-    width = float(np.clip(0.8 * 72 * pixel, 0.8, 1.8))
-    halo = [withStroke(linewidth=width + 1.4, foreground=HALO)]
+    width = float(np.clip(0.8 * 72 * pixel, 0.6, 1.8))
+    halo = [withStroke(linewidth=1.8 * width, foreground=HALO)]
     height, across = target.shape
     for k, colours in enumerate(class_colours(n_classes), start=1):
         for mask, colour, style in zip((target, predicted), colours, STYLES, strict=True):
@@ -121,7 +124,7 @@ def draw_contours(
 def add_legend(
     fig: Any, names: Sequence[str], held: Sequence[int], labels: Sequence[tuple[str, str]]
 ) -> None:
-    """Name the lines of the classes in `held` below the panels, a column for each class."""
+    """Name the lines of the classes in `held`, beside the panels."""
     from matplotlib.lines import Line2D
     from matplotlib.patheffects import withStroke
 
@@ -141,10 +144,7 @@ def add_legend(
         )
     ]
     if handles:
-        columns = min(len(held), 3)
-        fig.legend(
-            handles=handles, loc="outside lower center", ncols=columns, frameon=False, fontsize=9
-        )
+        fig.legend(handles=handles, loc="outside right upper", frameon=False, fontsize=9)
 
 
 def class_colours(n_classes: int) -> list[tuple[str, str]]:

@@ -155,14 +155,17 @@ def _spacing_of(spacing: Any, case: Any, at: list[int], n: int) -> NDArray[np.fl
         if case not in spacing:
             raise ValueError(f"spacing has no entry for case {case}")
         spacing = spacing[case]
-    steps = None if spacing is None else np.asarray(spacing, np.float64)
-    if steps is None or steps.ndim < 2:
+    if spacing is None:
+        return None
+    steps: NDArray[np.float64] = np.asarray(spacing, np.float64)
+    if steps.ndim < 2:
         return steps
     if len(steps) != n:
         raise ValueError(f"spacing has {len(steps)} rows for {n} masks; give one for each")
     if (steps[at] != steps[at[0]]).any():
         raise ValueError(f"the masks of case {case} have different spacings; resample them first")
-    return steps[at[0]]
+    row: NDArray[np.float64] = steps[at[0]]
+    return row
 
 
 def _is_stack(
@@ -173,9 +176,10 @@ def _is_stack(
     *,
     named: bool,
 ) -> bool:
-    """Do these masks have to be stacked? One slice of a named case does, if so the spacing."""
+    """Are these masks the slices of a volume? One slice is, if its spacing has three numbers."""
     first = targets[0]
-    if len(targets) == 1 and not (named and first.ndim == 2 and np.size(steps) == 3):
+    flat = steps is None or steps.shape != (3,)
+    if len(targets) == 1 and (flat or not named or first.ndim != 2):
         return False
     if any(m.ndim != 2 or m.shape != first.shape for m in (*targets, *predictions)):
         shapes = sorted({str(m.shape) for m in (*targets, *predictions)})
@@ -183,7 +187,7 @@ def _is_stack(
             f"{case} has masks of the shapes {', '.join(shapes)}; needed to stack them are (H, W) "
             "slices of one shape"
         )
-    if steps is not None and steps.shape != (3,):
+    if steps is not None and flat:
         raise ValueError(
             f"{case} is {len(targets)} stacked slices, and its spacing is {steps.tolist()}; give "
             "three numbers, the distance between slices first"
