@@ -29,15 +29,16 @@ import numpy as np
 from model_steps import compare, drawing, images, training
 from model_steps.compare import Row
 from model_steps.images import Data, Part
-from model_steps.readings import READINGS, note_reading
 from model_steps.records import Records
 from model_steps.steps import AUGMENT, LEARNING_RATE, STEPS, Settings
+from readings import READINGS, add_reading
 from tqdm import tqdm
 
 import nanocnn as nc
 from nanocnn.evaluation import bootstrap, metrics
 from nanocnn.training.fingerprint import fingerprint
 
+Reading = tuple[str, int, dict[str, Any]]  # which network, its seed, and what was measured
 MEASURES = ("auc", "accuracy", "balanced_accuracy")
 
 
@@ -51,6 +52,8 @@ def describe(data: Data, args: argparse.Namespace) -> dict[str, Any]:
         "batch_size": args.batch_size,
         "learning_rate": LEARNING_RATE,
         "augment": AUGMENT,
+        "measure": args.measure,
+        "seeds": [args.seed, args.seeds],
     }
 
 
@@ -92,22 +95,23 @@ def choose(data: Data, records: Records, args: argparse.Namespace) -> tuple[list
 
 def look_at_test(
     part: Part, records: Records, chosen: Settings, seeds: range
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+) -> tuple[dict[str, Any], list[Reading]]:
     """Measure base and chosen settings on the test images, once.
 
-    Return the numbers, and a line for each network and seed.
+    Return the numbers, and a reading of each network and seed.
     """
     found: dict[str, Any] = {}
-    readings = []
+    readings: list[Reading] = []
     stacks = []
-    for which, settings in (("base", Settings()), ("chosen", chosen)):
+    for settings in (Settings(), chosen):
         each = []
         for seed in seeds:
             model = nc.load(records.weights(settings, seed))
             assert isinstance(model, nc.Sequential)
             each.append(training.probabilities(model, part.images))
             told = bootstrap.summarize(part.labels, each[-1], groups=part.patients)
-            readings.append({"which": which, "seed": seed, **told})
+            measures = {name: told[name][:3] for name in ("accuracy", "auc")}
+            readings.append((f"improve_a_model.py {named(settings)}", seed, measures))
         stacks.append(np.stack(each, axis=1))
     print("\ntest images, looked at once; the mean over the seeds, with a 95 % bootstrap interval")
     for name, metric in (("auc", metrics.auc), ("accuracy", metrics.accuracy)):
@@ -126,10 +130,11 @@ def look_at_test(
     return {name: list(value[:3]) for name, value in found.items()}, readings
 
 
-def changed(settings: Settings) -> dict[str, Any]:
-    """Return in what settings differ from the article's network as it stands."""
+def named(settings: Settings) -> str:
+    """Tell in what settings differ from the article's network as it stands."""
     base, now = dataclasses.asdict(Settings()), dataclasses.asdict(settings)
-    return {name: value for name, value in now.items() if value != base[name]}
+    told = ", ".join(f"{name}={now[name]}" for name in now if now[name] != base[name])
+    return told or compare.BASE
 
 
 def run(args: argparse.Namespace) -> None:
@@ -151,7 +156,7 @@ def run(args: argparse.Namespace) -> None:
         print(f"{len(records.runs)} runs are finished in {out}; going on")
     rows, chosen = choose(data, records, args)
     table = compare.table(rows, args.measure)
-    print(f"\n{table}\n\nchosen: {changed(chosen) or 'no step: the network as it stands'}")
+    print(f"\n{table}\n\nchosen: {named(chosen)}")
     (out / "table.txt").write_text(table + "\n", "utf-8")
     drawing.draw(rows, args.measure, out / "steps.png", data.note)
     seeds = range(args.seed, args.seed + args.seeds)
@@ -174,10 +179,8 @@ def run(args: argparse.Namespace) -> None:
         numbers, readings = look_at_test(data.test, records, chosen, seeds)
         found |= numbers
         if args.data is not None:
-            for reading in readings:
-                settings = Settings() if reading["which"] == "base" else chosen
-                told = f"improve_a_model.py {changed(settings) or compare.BASE}"
-                note_reading(Path(args.readings), Path(args.data).name, told, reading)
+            for told, seed, measures in readings:
+                add_reading(Path(args.readings), Path(args.data).name, told, seed, measures)
     found["seconds_total"] = time.perf_counter() - began
     (out / "metrics.json").write_text(json.dumps(found, indent=2) + "\n", "utf-8")
     print(f"\ntable.txt, steps.png, weights and metrics.json are in {out}")
