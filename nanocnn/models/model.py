@@ -11,6 +11,7 @@ import numpy as np
 from .. import optimizers
 from ..layers.base import Array, Layer, Shape
 from ..optimizers import Optimizer
+from ..schedules import Schedule
 from ..training import loop
 from ..training.callbacks import Callback
 from ..training.checkpoint import Checkpoint
@@ -34,6 +35,11 @@ def _callbacks(given: Any) -> tuple[Callback, ...]:
     for callback in callbacks:
         if not isinstance(callback, Callback):
             raise TypeError(f"callbacks must be nanocnn.Callback objects, got {callback!r}")
+    schedules = [type(c).__name__ for c in callbacks if isinstance(c, Schedule)]
+    if len(schedules) > 1:
+        raise ValueError(
+            f"only one schedule can set the learning rate, got {' and '.join(schedules)}"
+        )
     return callbacks
 
 
@@ -147,6 +153,7 @@ class Model(Layer):
         shuffle : bool
             Draw a new order for each epoch, from the seed.
         callbacks : Callbacks
+            Such as a schedule (`nanocnn.schedules`, at most one) and `nanocnn.EarlyStopping`.
         seed : int, default the model's
             Of the order and of dropout. Same seed, same bits, on any number of threads.
         verbose : bool

@@ -3,6 +3,7 @@
 from .callbacks import Callback
 from .checkpoint import Checkpoint
 from .cross_validation import CrossValidation, cross_validate
+from .early_stopping import EarlyStopping
 from .history import History
 from .loop import Diverged
 from .tuning import Tuning, integer, log_uniform, tune, uniform
@@ -12,6 +13,7 @@ __all__ = [
     "Checkpoint",
     "CrossValidation",
     "Diverged",
+    "EarlyStopping",
     "History",
     "Tuning",
     "cross_validate",

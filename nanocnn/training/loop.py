@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Any
 
 import numpy as np
@@ -127,10 +127,15 @@ def fit(
     model.preparation = feed.preparation or model.preparation
     model.stop_training = False
     progress = Progress()
+    names = ["loss", *(name for name, _ in objective.metrics)]
+    names += [f"val_{name}" for name in names] if validation is not None else []
     for callback in callbacks:
         callback.model, callback.epochs, callback.n_batches = model, epochs, feed.n_batches
+        callback.logged = tuple(names)
         callback.on_train_begin()
-    try:
+    with ExitStack() as ending:
+        for callback in reversed(callbacks):  # so that they end in their order, even if one fails
+            ending.callback(callback.on_train_end)
         if resuming is not None:
             resuming.restore(progress)
         while progress.epoch < epochs and not progress.stopped:
@@ -139,6 +144,8 @@ def fit(
                        total=feed.n_batches, initial=progress.batch)  # fmt: skip
             with bar:
                 logs = _epoch(model, feed, progress, objective, callbacks, seed, bar, resuming)
+                for callback in callbacks:
+                    callback.on_validation_begin(epoch)
                 if validation is not None:
                     measured = _measure(validation.epoch(0), plain)
                     logs |= {f"val_{name}": value for name, value in measured.items()}
@@ -149,9 +156,6 @@ def fit(
             progress.stopped = model.stop_training
             if resuming is not None:
                 resuming.after_epoch(progress)
-    finally:
-        for callback in callbacks:
-            callback.on_train_end()
     return progress.history
 
 
@@ -178,6 +182,8 @@ def _epoch(
         for batch, (x, target) in enumerate(batches):
             if batch < done:  # before the interruption
                 continue
+            for callback in callbacks:
+                callback.on_batch_begin(batch)
             key = derive(derive(seed, epoch), batch)
             means.add(len(x), train_step(model, objective, x, target, key, epoch, batch))
             progress.batch = batch + 1
