@@ -30,7 +30,7 @@ from model_steps import compare, drawing, images, training
 from model_steps.compare import Row
 from model_steps.images import Data, Part
 from model_steps.records import Records
-from model_steps.steps import AUGMENT, LEARNING_RATE, STEPS, Settings
+from model_steps.steps import AUGMENT, COSINE_FROM, LEARNING_RATE, Settings
 from readings import READINGS, add_reading
 from tqdm import tqdm
 
@@ -50,7 +50,7 @@ def describe(data: Data, args: argparse.Namespace) -> dict[str, Any]:
         "classes": list(data.classes),
         "epochs": args.epochs,
         "batch_size": args.batch_size,
-        "learning_rate": LEARNING_RATE,
+        "learning_rates": [LEARNING_RATE, COSINE_FROM],
         "augment": AUGMENT,
         "measure": args.measure,
         "seeds": [args.seed, args.seeds],
@@ -60,11 +60,13 @@ def describe(data: Data, args: argparse.Namespace) -> dict[str, Any]:
 def choose(data: Data, records: Records, args: argparse.Namespace) -> tuple[list[Row], Settings]:
     """Try the steps one after another; finished runs are not repeated."""
     seeds = range(args.seed, args.seed + args.seeds)
-    bar = tqdm(total=(1 + len(STEPS)) * len(seeds) * args.epochs, unit="epoch",
-               disable=args.quiet)  # fmt: skip
+    bar = tqdm(total=0, unit="epoch", disable=args.quiet)
+
+    def expect(ahead: int) -> None:
+        bar.total = bar.n + ahead * len(seeds) * args.epochs
 
     def measure(name: str, tried: Settings, best: Settings) -> list[float]:
-        values = []
+        values, finished = [], len(records.runs)
         for seed in seeds:
             run = records.find(tried, seed)
             if run is None:
@@ -82,13 +84,14 @@ def choose(data: Data, records: Records, args: argparse.Namespace) -> tuple[list
             else:
                 bar.update(args.epochs)
             values.append(run[args.measure])
-        records.keep_only(Settings(), best, tried)
+        if len(records.runs) > finished:  # not while an interrupted comparison is caught up with
+            records.keep_only(Settings(), best, tried)
         if not args.quiet:
-            tqdm.write(f"{name:24}" + "".join(f"{v:8.3f}" for v in values), sys.stdout)
+            tqdm.write(f"{name:28}" + "".join(f"{v:8.3f}" for v in values), sys.stdout)
         return values
 
     with bar:
-        rows, chosen = compare.climb(measure)
+        rows, chosen = compare.climb(measure, expect)
     records.keep_only(Settings(), chosen)
     return rows, chosen
 

@@ -45,24 +45,39 @@ def deviation(values: list[float]) -> float:
     return float(np.std(values, ddof=1))
 
 
-def climb(measure: Callable[[str, Settings, Settings], list[float]]) -> tuple[list[Row], Settings]:
+def climb(
+    measure: Callable[[str, Settings, Settings], list[float]],
+    expect: Callable[[int], None] = lambda ahead: None,
+) -> tuple[list[Row], Settings]:
     """Try all steps, keep the good ones; return a row for each, and the settings at the end.
+
+    What was not kept is tried once more at the end: a small network may have no use for what helps
+    a larger one. The networks themselves are not, as that would be a step back.
 
     Parameters
     ----------
     measure : function of a step's name, its settings, and the best settings before it
         Returns the measure of each seed.
+    expect : function
+        Told how many settings are ahead, for a progress bar.
     """
     best = Settings()
-    best_values = measure(BASE, best, best)
-    rows = [Row(BASE, best, best_values, [], "base")]
-    for step in STEPS:
-        tried = step.applied_to(best)
-        row = Row(step.name, tried, measure(step.name, tried, best), best_values, "")
-        row = row._replace(verdict=judge(row))
-        rows.append(row)
-        if row.verdict == "kept":
-            best, best_values = tried, row.values
+    expect(1 + len(STEPS))
+    rows = [Row(BASE, best, measure(BASE, best, best), [], "base")]
+    top = rows[0]  # the last row that was kept
+    once = [(step.name, step) for step in STEPS]
+    again = [(f"{step.name}, again", step) for step in STEPS if "network" not in step.changes]
+    for steps in (once, again):
+        known = {row.settings for row in rows}
+        ahead = [(name, step) for name, step in steps if step.applied_to(best) not in known]
+        for k, (name, step) in enumerate(ahead):
+            expect(len(ahead) - k)
+            tried = step.applied_to(best)
+            row = Row(name, tried, measure(name, tried, best), top.values, "")
+            row = row._replace(verdict=judge(row))
+            rows.append(row)
+            if row.verdict == "kept":
+                best, top = tried, row
     return rows, best
 
 
@@ -75,9 +90,9 @@ def judge(row: Row) -> str:
 
 def table(rows: list[Row], measure: str) -> str:
     """Return the rows as text, the way it is printed and written to table.txt."""
-    lines = [f"{'validation ' + measure:24}{'mean':>7}{'spread':>8}{'gain':>9}{'spread':>8}"]
+    lines = [f"{'validation ' + measure:28}{'mean':>7}{'spread':>8}{'gain':>9}{'spread':>8}"]
     for row in rows:
-        line = f"{row.name:24}{np.mean(row.values):7.3f}{deviation(row.values):8.3f}"
+        line = f"{row.name:28}{np.mean(row.values):7.3f}{deviation(row.values):8.3f}"
         if row.before:
             line += f"{row.gain:+9.3f}{row.spread:8.3f}  {row.verdict}"
         lines.append(line)

@@ -35,7 +35,7 @@ if not __package__:  # started by its path: its siblings are a package beside th
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from model_steps.images import Data, Part, read_data
-from model_steps.training import Cosine, Ticks, probabilities
+from model_steps.training import Ticks, probabilities
 
 NETWORKS = 3
 EPOCHS = 12
@@ -85,7 +85,7 @@ def train(
             (images, labels), BATCH_SIZE, seed=own, augment=nc.data.Augment(**AUGMENT, seed=own),
             balanced=True,
         )  # fmt: skip
-        callbacks = [Cosine(), Ticks(tick)]
+        callbacks = [nc.schedules.Cosine(warmup=0.1 * epochs), Ticks(tick)]
         model.fit(loader, epochs=epochs, label_smoothing=0.1, callbacks=callbacks, verbose=False)
         trained.append(model)
     return average(trained)

@@ -47,7 +47,7 @@ STEPS = (
     Step("ResNet-8", {"network": "resnet"}),
     Step("DenseNet", {"network": "densenet"}),
     Step("class weights", {"class_weights": True}),
-    Step("label smoothing 0.1", {"label_smoothing": 0.1}),
+    Step("label smoothing 0.1", {"label_smoothing": 0.1, "focal": False}),
     Step("focal loss", {"focal": True, "label_smoothing": 0.0}),
 )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,17 +13,6 @@ from nanocnn.evaluation import metrics
 
 from .images import Part
 from .steps import AUGMENT, Settings, build
-
-
-class Cosine(nc.Callback):
-    """Let the learning rate fall along half a cosine, so that the last epochs only settle."""
-
-    def on_train_begin(self) -> None:
-        self.first = self.model.optimizer.learning_rate
-
-    def on_epoch_begin(self, epoch: int) -> None:
-        fraction = (1 + math.cos(math.pi * epoch / self.epochs)) / 2
-        self.model.optimizer.learning_rate = self.first * fraction
 
 
 class Ticks(nc.Callback):
@@ -47,7 +35,7 @@ def train(
     loader = nc.data.DataLoader((part.images, part.labels), batch_size, seed=seed, augment=augment)
     callbacks: list[nc.Callback] = [Ticks(tick)]
     if settings.cosine:
-        callbacks.append(Cosine())
+        callbacks.append(nc.schedules.Cosine())
     weights = None
     if settings.class_weights:
         counts = np.bincount(part.labels, minlength=n_classes)

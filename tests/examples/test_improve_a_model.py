@@ -21,7 +21,7 @@ sys.path.insert(0, str(EXAMPLES))  # as for a script in that folder
 from model_steps import compare, images, training  # noqa: E402
 from model_steps.steps import STEPS, Settings  # noqa: E402
 
-ROWS = 1 + len(STEPS)
+ROWS = 1 + len(STEPS)  # at least: what was not kept is tried again
 
 
 def run(*arguments):
@@ -67,9 +67,11 @@ def test_phantoms_without_arguments_but_small(small):
     done, out, found = small
     assert found["n_images"] == {"train": 12, "val": 12, "test": 12}
     assert "synthetic" in found["data"]
-    assert [step["name"] for step in found["steps"]] == [compare.BASE, *(s.name for s in STEPS)]
+    names = [step["name"] for step in found["steps"]]
+    assert names[:ROWS] == [compare.BASE, *(s.name for s in STEPS)]
     lines = (out / "table.txt").read_text().splitlines()
-    assert len(lines) == 1 + ROWS
+    assert len(lines) == 1 + len(names)
+    assert len(read_runs(out)) == 2 * len(names)
     for line in lines:
         assert line in done.stdout
     for step, line in zip(found["steps"][1:], lines[2:], strict=True):
@@ -151,7 +153,7 @@ def test_own_data_are_tested_only_when_asked_for_and_then_noted(tmp_path):
 
     done = run(*options, "--out", out, "--test")
     assert done.returncode == 0, done.stderr
-    assert "20 runs are finished" in done.stdout
+    assert "runs are finished" in done.stdout
     found = json.loads((out / "metrics.json").read_text())
     with table.open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -208,32 +210,48 @@ def test_a_step_is_kept_only_beyond_the_spread():
     }
     measure, calls = fake(scores)
     rows, chosen = compare.climb(measure)
-    assert [row.verdict for row in rows] == [
-        "base",
-        "within the spread",
-        "kept",
-        *["worse"] * (ROWS - 3),
-    ]
+    verdicts = [row.verdict for row in rows]
+    assert verdicts[:4] == ["base", "within the spread", "kept", "worse"]
+    assert set(verdicts[4:]) == {"worse"}
     assert chosen == STEPS[1].applied_to(Settings())
     assert rows[3].gain == pytest.approx(-1.05 * spread)
     assert rows[3].spread == pytest.approx(spread)
     assert calls[3] == (STEPS[2].name, STEPS[2].applied_to(chosen), chosen)
 
 
+def test_what_was_not_kept_is_tried_again_on_what_was():
+    """Augmentation, dropout: no use for the first network, but for the better one."""
+    scores = {"ResNet-8": 0.6, "augmentation, again": 0.7, "dropout 0.3, again": 0.8}
+    measure, calls = fake(scores)
+    rows, chosen = compare.climb(measure)
+    kept = [row.name for row in rows if row.verdict == "kept"]
+    assert kept == list(scores)
+    assert chosen == Settings(network="resnet", augment=True, dropout=0.3)
+    names = [name for name, _, _ in calls]
+    assert "DenseNet, again" not in names
+    # Tried with ResNet-8 already: nothing was kept between the first time and the second.
+    assert "class weights, again" not in names
+    assert len({settings for _, settings, _ in calls}) == len(calls)
+
+
 def test_nothing_is_kept_where_nothing_helps():
-    rows, chosen = compare.climb(fake({})[0])
+    measure, calls = fake({})
+    rows, chosen = compare.climb(measure)
     assert chosen == Settings()
     assert {row.verdict for row in rows[1:]} == {"within the spread"}
+    assert len(calls) == ROWS
 
 
 def test_steps_build_on_those_that_were_kept():
     rising = {step.name: 0.5 + 0.03 * k for k, step in enumerate(STEPS, 1)}
-    rows, chosen = compare.climb(fake(rising)[0])
-    assert {row.verdict for row in rows[1:]} == {"kept"}
+    ahead = []
+    rows, chosen = compare.climb(fake(rising)[0], ahead.append)
+    assert {row.verdict for row in rows[1:ROWS]} == {"kept"}
     assert chosen == Settings(
         augment=True, cosine=True, dropout=0.3, weight_decay=0.05, network="densenet",
         class_weights=True, label_smoothing=0.0, focal=True,
     )  # fmt: skip
+    assert ahead == [ROWS, *range(len(STEPS), 0, -1)]
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
