@@ -88,9 +88,15 @@ def judge(row: Row) -> str:
     return "kept" if row.gain > 0 else "worse"
 
 
+def title(measure: str) -> str:
+    """Return a measure's name as it is written in a text."""
+    return "AUC" if measure == "auc" else measure.replace("_", " ")
+
+
 def table(rows: list[Row], measure: str) -> str:
     """Return the rows as text, the way it is printed and written to table.txt."""
-    lines = [f"{'validation ' + measure:28}{'mean':>7}{'spread':>8}{'gain':>9}{'spread':>8}"]
+    head = f"validation {title(measure)}"
+    lines = [f"{head:28}{'mean':>7}{'spread':>8}{'gain':>9}{'spread':>8}"]
     for row in rows:
         line = f"{row.name:28}{np.mean(row.values):7.3f}{deviation(row.values):8.3f}"
         if row.before:

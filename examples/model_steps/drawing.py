@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from .compare import Row
+from .compare import Row, title
 
 DPI = 120
-COLOURS = {"base": "#444444", "kept": "#0072B2", "worse": "#C1121F", "within the spread": "#8A8A8A"}
+COLOURS = {"base": "#444444", "kept": "#0072B2", "worse": "#C1121F", "within the spread": "#707070"}
 
 
 def draw(rows: list[Row], measure: str, path: Path, note: str | None) -> None:
@@ -19,19 +19,17 @@ def draw(rows: list[Row], measure: str, path: Path, note: str | None) -> None:
     fig: Any = Figure(figsize=(10, 1.5 + 0.46 * len(rows)), dpi=DPI, layout="constrained",
                       facecolor="white")  # fmt: skip
     ax = fig.add_subplot()
-    best = rows[0]
     for y, row in enumerate(rows):
         colour = COLOURS[row.verdict]
         if row.before:  # what this step stood on: the mean of the best before it
             ax.plot([np.mean(row.before)] * 2, [y - 0.5, y + 0.5], "--", color="#555555", lw=1)
         ax.plot(row.values, [y] * len(row.values), "o", color=colour, alpha=0.55, markersize=6)
         ax.plot([np.mean(row.values)] * 2, [y - 0.28, y + 0.28], "-", color=colour, lw=3)
-        best = row if row.verdict == "kept" else best
     ax.set_yticks(range(len(rows)), [_label(row) for row in rows])
     for tick, row in zip(ax.get_yticklabels(), rows, strict=True):
         tick.set_color(COLOURS[row.verdict])
     ax.set_ylim(len(rows) - 0.4, -0.6)
-    ax.set_xlabel(f"{measure} on validation images: a dot for each seed, a bar for their mean;\n"
+    ax.set_xlabel(f"{title(measure)} on validation images: a dot for each seed, a bar for their mean;\n"
                   "dashed: the best settings so far, which the step is added to")  # fmt: skip
     ax.grid(axis="x", color="#DDDDDD", lw=0.8)
     ax.set_axisbelow(True)
@@ -45,6 +43,7 @@ def draw(rows: list[Row], measure: str, path: Path, note: str | None) -> None:
     for axis in ax, right:
         axis.tick_params(axis="y", length=0, labelsize=10)
     fig.suptitle("What each step brought" + (f"; {note}" if note else ""), fontsize=11)
+    fig.get_layout_engine().set(w_pad=0.12, h_pad=0.08)
     fig.savefig(path, dpi=DPI)
 
 
@@ -55,4 +54,5 @@ def _label(row: Row) -> str:
 def _gain(row: Row) -> str:
     if not row.before:
         return f"mean {np.mean(row.values):.3f}"
-    return f"{row.gain:+.3f} ± {row.spread:.3f}  {row.verdict}"
+    gain = f"{row.gain:+.3f}".replace("-", "−")
+    return f"{gain} ± {row.spread:.3f}  {row.verdict}"
