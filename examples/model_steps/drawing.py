@@ -29,8 +29,10 @@ def draw(rows: list[Row], measure: str, path: Path, note: str | None) -> None:
     for tick, row in zip(ax.get_yticklabels(), rows, strict=True):
         tick.set_color(COLOURS[row.verdict])
     ax.set_ylim(len(rows) - 0.4, -0.6)
-    ax.set_xlabel(f"{title(measure)} on validation images: a dot for each seed, a bar for their mean;\n"
-                  "dashed: the best settings so far, which the step is added to")  # fmt: skip
+    ax.set_xlabel(
+        f"{title(measure)} on validation images: a dot for each seed, a bar for their mean;\n"
+        "dashed: the best settings so far, which the step is added to"
+    )
     ax.grid(axis="x", color="#DDDDDD", lw=0.8)
     ax.set_axisbelow(True)
     right = ax.secondary_yaxis("right")
