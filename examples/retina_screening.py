@@ -6,9 +6,9 @@
                                                          chasedb1_480.npz: vessels alone
 
 Grading: which of five grades a photograph shows, measured by Cohen's kappa with quadratic weights:
-a miss by three grades is worse than three misses by one. Vessels: a U-Net learns on patches, cut out
-anew in each epoch, and is measured on whole photographs, beside a second human observer where there
-is one. Pixels outside the round field of view count nowhere.
+a miss by three grades is worse than three misses by one. Vessels: a U-Net learns on patches, cut
+out anew in each epoch, and is measured on whole photographs, beside a second human observer where
+there is one. Pixels outside the round field of view count nowhere.
 
 Thresholds and recipes are chosen on validation photographs. Of real data the numbers printed are
 theirs; `--test` looks at the test part instead, for once, and notes it in
@@ -73,7 +73,7 @@ def keep(
 def grade(args: argparse.Namespace, out: Path) -> dict[str, Any]:
     """Learn to grade phantoms, and measure it on other ones."""
     train, val, test = draw_parts(GRADING, args.seed, args.limit)
-    recipe = grades.Recipe()
+    recipe = grades.PHANTOMS
     recipe = recipe._replace(epochs=args.epochs or recipe.epochs)
     began = time.perf_counter()
     grader = grades.train(train, val, args.seed, recipe, verbose=not args.quiet)
@@ -104,7 +104,7 @@ def find_vessels(args: argparse.Namespace, out: Path) -> dict[str, Any]:
     else:
         train, val = (read_photographs(args.data, name, args.limit) for name in ("train", "val"))
         measured = read_photographs(args.data, part, args.limit) if args.test else val
-        recipe, note = vessels.Recipe(), f"{Path(args.data).name}, {part} part"
+        recipe, note = vessels.CHASE, f"{Path(args.data).name}, {part} part"
     recipe = recipe._replace(epochs=args.epochs or recipe.epochs)
     began = time.perf_counter()
     segmenter = vessels.train(train, val, args.seed, recipe, verbose=not args.quiet)

@@ -31,6 +31,9 @@ class Recipe(NamedTuple):
     weight_decay: float = 1e-2
 
 
+PHANTOMS = Recipe()
+
+
 class Grader(NamedTuple):
     """A trained model, and how training went."""
 
@@ -69,7 +72,7 @@ def train(
     train: Photographs,
     val: Photographs,
     seed: int,
-    recipe: Recipe = Recipe(),
+    recipe: Recipe = PHANTOMS,
     *,
     verbose: bool = True,
     callbacks: tuple[nc.Callback, ...] = (),

@@ -22,7 +22,7 @@ MEASURES = {"dice": dice, "sensitivity": sensitivity, "specificity": specificity
 
 
 class Recipe(NamedTuple):
-    """How to train. The defaults are those for CHASE_DB1, chosen on its validation part."""
+    """How to train."""
 
     width: int = 16
     depth: int = 3
@@ -34,6 +34,7 @@ class Recipe(NamedTuple):
     weight_decay: float = 1e-4
 
 
+CHASE = Recipe()  # chosen on its validation part
 PHANTOMS = Recipe(width=8, side=64, patches=384, batch_size=16, epochs=8, learning_rate=4e-3)
 
 
@@ -50,7 +51,7 @@ class Segmenter(NamedTuple):
 
 
 def prepare(photographs: Photographs) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Return what the network sees and learns: contrast, and masks that end where the field does."""
+    """Return what the network sees and learns: contrast, and masks that end with the field."""
     masks = np.where(photographs.field, photographs.vessels, IGNORE).astype(np.uint8)
     return local_contrast(photographs.images, photographs.field), masks
 
@@ -59,7 +60,7 @@ def train(
     train: Photographs,
     val: Photographs,
     seed: int,
-    recipe: Recipe = Recipe(),
+    recipe: Recipe = CHASE,
     *,
     verbose: bool = True,
     callbacks: Sequence[nc.Callback] = (),
