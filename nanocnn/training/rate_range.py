@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from typing import Any, NamedTuple
 
@@ -167,7 +167,7 @@ def lr_range_test(
     return RangeTest(rates[: len(losses)], np.array(losses), np.array(smoothed), diverged)
 
 
-def _endless(feed: Feed) -> Iterator[tuple[int, int, Array, Target]]:
+def _endless(feed: Feed) -> Generator[tuple[int, int, Array, Target], None, None]:
     epoch = 0
     while True:
         with closing(feed.epoch(epoch)) as batches:
