@@ -27,7 +27,7 @@ class Recipe(NamedTuple):
 
 RECIPES = {
     "phantoms": Recipe(
-        width=8, depth=3, epochs=12, batch_size=8, learning_rate=4e-3,
+        width=8, depth=3, epochs=10, batch_size=8, learning_rate=4e-3,
         augment=nc.data.Augment(
             rotate=15, flip="horizontal", zoom=0.1, shift=0.05, elastic=0.02, brightness=0.05,
             contrast=0.1,
@@ -53,8 +53,7 @@ def create_model(data: Data, recipe: Recipe, seed: int) -> nc.Sequential:
     """Build and compile a U-Net that ends in logits, one for each class and pixel.
 
     Before training it gives each class the share of the pixels that it has. From equal shares the
-    first hundreds of steps would only teach that nearly everything is background, and Adam's large
-    steps on the way would make the logits of all structures the same.
+    first hundreds of steps would only teach that nearly everything is background.
     """
     image, _ = data.train[0]
     model = nc.models.unet(image.shape, len(data.classes), recipe.depth, recipe.width, seed=seed)

@@ -10,7 +10,7 @@ import numpy as np
 
 import nanocnn as nc
 
-PATIENTS = {"train": 120, "val": 30, "test": 30}  # synthetic ones
+PATIENTS = {"train": 100, "val": 30, "test": 30}  # synthetic ones
 SLICES = 4  # of each
 SLICE_DISTANCE_MM, FIELD_MM = 4.0, 228.0
 SEQUENCES = ("flair", "t1", "t1ce")  # the channels; pictures show the first
