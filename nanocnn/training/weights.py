@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..layers.base import Array
 
 Weights = dict[str, dict[str, Array]]  # "params" and "state"
@@ -13,7 +15,7 @@ def copy_weights(model: Any) -> Weights:
     """Return copies of all parameters and of all state, such as running statistics."""
     return {
         "params": {name: p.copy() for name, p in model.params.items()},
-        "state": {name: s.copy() for name, s in model.state.items()},
+        "state": {name: np.array(s) for name, s in model.state.items()},
     }
 
 
