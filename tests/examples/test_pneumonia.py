@@ -1,5 +1,7 @@
 """The recipe for chest X-rays, on synthetic squares: training, averaging, measuring."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -55,7 +57,7 @@ def test_one_model_that_is_saved_and_loaded(data, trained, tmp_path):
 
 def test_average_is_the_mean_of_the_logits():
     x = np.random.default_rng(0).random((5, 12, 12, 1), np.float32)
-    models = [pneumonia.network((12, 12, 1), 2, seed) for seed in range(3)]
+    models = [pneumonia.network((12, 12, 1), 2, seed, seed != 1) for seed in range(3)]
     rng = np.random.default_rng(1)
     for model in models:  # their last layers begin at zero
         w = model.layers[-1].params["w"]
@@ -76,12 +78,17 @@ def test_same_seed_same_bits_another_seed_others(data):
     assert not np.array_equal(a, c)
 
 
-def test_exposure_tells_the_network_nothing(data):
-    """The network standardizes each image: brighter or flatter, the answer stays."""
-    model = pneumonia.network((20, 20, 1), 2, 0)
-    model.layers[-1].params["w"][...] = 1
+def test_exposure_tells_a_standardizing_network_nothing(data):
+    """Brighter and flatter: its answer stays, that of the other one does not."""
     x = data.val.images
-    np.testing.assert_allclose(model.predict(x * 0.7 + 0.2), model.predict(x), rtol=1e-2, atol=1e-3)
+    brighter = x * np.float32(0.7) + np.float32(0.2)
+    for standardize in (True, False):
+        model = pneumonia.network((20, 20, 1), 2, 0, standardize)
+        w = model.layers[-1].params["w"]
+        w[...] = np.random.default_rng(0).standard_normal(w.shape)
+        y, changed = model.predict(x), model.predict(brighter)
+        difference = np.abs(changed - y).max() / np.abs(y).max()
+        assert (difference < 0.01) == standardize, difference
 
 
 def test_only_the_training_part_is_learnt_from(data):
@@ -101,3 +108,40 @@ def test_changed_images_keep_their_labels_and_owners(data):
     assert len(np.unique(part.patients)) == n
     assert not np.array_equal(part.images[:n], part.images[n : 2 * n])
     assert np.array_equal(part.images, pneumonia.changed(data.val).images)
+
+
+def test_the_brightest_of_each_class_are_held_out(data):
+    apart = pneumonia.brightest_apart(data)
+    n = len(data.train.labels) + len(data.val.labels)
+    assert len(apart.train.labels) + len(apart.val.labels) == n
+    assert apart.test is data.test
+    for label in (0, 1):
+        kept, held_out = (
+            part.images[part.labels == label].mean(axis=(1, 2, 3))
+            for part in (apart.train, apart.val)
+        )
+        assert kept.max() <= held_out.min()
+        assert 0.2 <= len(held_out) / (len(kept) + len(held_out)) < 0.24
+
+
+def test_run_by_its_path(tmp_path):
+    arrays = {}
+    for part, n in (("train", 32), ("val", 16), ("test", 16)):
+        made = squares(n, n)
+        arrays |= {f"{part}_images": (255 * made.images[..., 0]).astype(np.uint8)}
+        arrays |= {f"{part}_labels": made.labels.reshape(-1, 1)}
+    np.savez(tmp_path / "squares.npz", **arrays)
+    script = EXAMPLES / "model_steps" / "pneumonia.py"
+    command = [sys.executable, "-W", "error", script, "--data", tmp_path / "squares.npz"]
+    command += ["--epochs", "1", "--networks", "2", "--brightest"]
+    environment = {**os.environ, "PYTHONPATH": str(EXAMPLES.parent)}
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=300, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split()[:2] for line in lines if "auc" in line] == [
+        ["validation", "auc"],
+        ["changed", "auc"],
+    ]
+    assert "test" not in done.stdout
