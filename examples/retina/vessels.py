@@ -117,9 +117,7 @@ def measure(
 ) -> NDArray[np.float64]:
     """Return a metric of each photograph against the first observer, in the field of view."""
     pairs = zip(photographs.vessels, predicted, photographs.field, strict=True)
-    return np.array(
-        [metric(true[field], guess[field].astype(int), positive=1) for true, guess, field in pairs]
-    )
+    return np.array([metric(true[field], guess[field], positive=1) for true, guess, field in pairs])
 
 
 def evaluate(segmenter: Segmenter, photographs: Photographs) -> dict[str, Any]:
