@@ -19,7 +19,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from . import config, initializers, layers, losses, models, ops, optimizers, training
+from . import config, initializers, layers, losses, models, ops, optimizers, schedules, training
 from ._backend import BACKENDS, backend, current_backend
 from .layers import (
     GELU,
@@ -52,7 +52,7 @@ from .layers import (
 )
 from .models import Sequential
 from .optimizers import SGD, Adam, AdamW, RMSprop
-from .training import Callback, Diverged, History
+from .training import Callback, Diverged, EarlyStopping, History
 
 if TYPE_CHECKING:
     from . import data, evaluation, gradcheck
@@ -102,6 +102,7 @@ __all__ = [
     "DepthwiseConv2D",
     "Diverged",
     "Dropout",
+    "EarlyStopping",
     "Flatten",
     "GlobalAveragePool2D",
     "GroupNorm",
@@ -136,6 +137,7 @@ __all__ = [
     "ops",
     "optimizers",
     "release_memory",
+    "schedules",
     "set_num_threads",
     "training",
 ]

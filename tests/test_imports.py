@@ -30,13 +30,14 @@ MAY_IMPORT = {
     "losses": {"_backend", "_targets", *READABLE},
     "optimizers": {"ops"},
     "gradcheck": {"_backend", "layers", "losses", "models", "ops"},
+    "schedules": {"training"},
     "training": {
         *("_backend", "data", "evaluation", "files", "layers", "losses", "ops"),
         "optimizers",
     },
     "models": {
         *("_backend", "data", "evaluation", "files", "initializers", "layers", "losses"),
-        *("ops", "optimizers", "training"),
+        *("ops", "optimizers", "schedules", "training"),
     },
 }
 FREE = {"__init__", "__main__", "deployment"}  # on top of all others

@@ -115,6 +115,30 @@ def test_one_step_by_hand():
     assert one_step(SGD(0.1, clip_norm=0.6)) == pytest.approx(2 - 0.05)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("limit", [1e-3, 0.5, 4.0, 1e3])
+@pytest.mark.parametrize("seed", range(5))
+def test_what_clipping_makes_of_several_gradients(limit, seed, dtype):
+    """From 0, with a rate of 1, a step of SGD shows the gradient that it took."""
+    rng = np.random.default_rng(seed)
+    grads = {"a.w": rng.normal(size=(5, 3)), "a.b": 3 * rng.normal(size=3), "c.w": np.zeros((2, 2))}
+    grads = {name: g.astype(dtype) for name, g in grads.items()}
+
+    def taken(**options):
+        params = {name: np.zeros(g.shape, dtype) for name, g in grads.items()}
+        params["frozen.w"] = np.full((9, 9), 7, dtype)  # counts in no norm
+        SGD(1.0, **options).step(params, grads)
+        return {name: -params[name] for name in grads}
+
+    room = 8 * np.finfo(dtype).eps
+    norm = math.sqrt(sum(float((g.astype(float) ** 2).sum()) for g in grads.values()))
+    for name, g in taken(clip_norm=limit).items():
+        assert g.dtype == dtype
+        np.testing.assert_allclose(g, grads[name] * min(1.0, limit / norm), rtol=room)
+    for name, g in taken(clip_value=limit).items():
+        np.testing.assert_array_equal(g, np.clip(grads[name], dtype(-limit), dtype(limit)))
+
+
 @pytest.mark.parametrize("make", EVERY)
 def test_decay_leaves_vectors_alone_unless_asked(make):
     zero = {"c.w": np.zeros((2, 2)), "c.b": np.zeros(2), "n.gamma": np.zeros(2)}

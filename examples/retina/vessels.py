@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 import nanocnn as nc
 from nanocnn.evaluation import dice, estimate, sensitivity, specificity
 
-from .cosine import CosineDecay
 from .patches import IGNORE, Patches
 from .photographs import Photographs, local_contrast
 
@@ -82,7 +81,7 @@ def train(
         Patches(*prepare(train), *cut, augment),
         epochs=recipe.epochs,
         validation_data=watched,
-        callbacks=[CosineDecay(), *callbacks],
+        callbacks=[nc.schedules.Cosine(warmup=min(1, recipe.epochs / 4)), *callbacks],
         seed=seed,
         verbose=verbose,
     )

@@ -16,25 +16,11 @@ from ..training.callbacks import Callback
 from ..training.checkpoint import Checkpoint
 from ..training.history import History
 from ..training.objective import Loss, Metric, Objective, make_objective
+from .checks import check_callbacks, check_seed
 
 if TYPE_CHECKING:
     from ..data import Preparation
     from .weights import LoadedWeights
-
-
-def check_seed(seed: int) -> int:
-    """Return the seed as an int, or raise ValueError."""
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise ValueError(f"seed must be a whole number from 0, got {seed!r}")
-    return int(seed)
-
-
-def _callbacks(given: Any) -> tuple[Callback, ...]:
-    callbacks = tuple(given) if isinstance(given, Iterable) else (given,)
-    for callback in callbacks:
-        if not isinstance(callback, Callback):
-            raise TypeError(f"callbacks must be nanocnn.Callback objects, got {callback!r}")
-    return callbacks
 
 
 class Model(Layer):
@@ -121,6 +107,7 @@ class Model(Layer):
         seed: int | None = None,
         verbose: bool = True,
         checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
+        accumulate: int = 1,
     ) -> History:
         """Train the model.
 
@@ -147,6 +134,7 @@ class Model(Layer):
         shuffle : bool
             Draw a new order for each epoch, from the seed.
         callbacks : Callbacks
+            Such as a schedule (`nanocnn.schedules`, at most one) and `nanocnn.EarlyStopping`.
         seed : int, default the model's
             Of the order and of dropout. Same seed, same bits, on any number of threads.
         verbose : bool
@@ -155,6 +143,10 @@ class Model(Layer):
             A folder to which each epoch is written down, so that the same call goes on from there
             if it is interrupted or killed at any moment, to the same bits; after its last epoch it
             returns at once, with the model and its history. With more `epochs` it goes on.
+        accumulate : int
+            Make a step after so many batches, with the mean of their gradients: as with a batch
+            so many times as large, in the memory of one. The last batches of an epoch make a step
+            even if they are fewer. Batch normalization still sees each batch alone.
 
         Returns
         -------
@@ -182,10 +174,11 @@ class Model(Layer):
             objective=self.objective(class_weight, label_smoothing),
             sample_weight=sample_weight,
             shuffle=shuffle,
-            callbacks=_callbacks(callbacks),
+            callbacks=check_callbacks(callbacks),
             seed=seed,
             verbose=verbose,
             checkpoint=checkpoint,
+            accumulate=accumulate,
         )
 
     def evaluate(self, x: Any, y: Any = None, *, batch_size: int = 32) -> tuple[float, ...]:

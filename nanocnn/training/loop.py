@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Any
 
 import numpy as np
 
 from ..layers.base import Array
 from ..layers.keys import derive
+from .accumulation import Gradients
 from .batches import Target, Weighted, check_pixels, unweighted
 from .callbacks import Callback
 from .feeding import (
@@ -72,15 +73,29 @@ def _check_finite(loss: float, grads: Mapping[str, Array], epoch: int, batch: in
 
 
 def train_step(
-    model: Any, objective: Objective, x: Array, target: Target, key: int, epoch: int, batch: int
+    model: Any,
+    objective: Objective,
+    x: Array,
+    target: Target,
+    key: int,
+    epoch: int,
+    batch: int,
+    gradients: Gradients | None = None,
+    last: bool = True,
 ) -> dict[str, float]:
-    """Learn from one batch: forward, loss, backward, step. Return loss and metrics."""
+    """Learn from one batch: forward, loss, backward, step. Return loss and metrics.
+
+    The step is made with the mean of `gradients` and this one, if this is the `last` batch of it.
+    """
     with np.errstate(all="ignore"):  # what overflows is told by the check below
         y, cache = objective.model.forward(x, training=True, rng=key)
         loss, dy = _loss(objective, y, target)
         _, grads = objective.model.backward(dy, cache, need_dx=False)
     _check_finite(loss, grads, epoch, batch)
-    model.optimizer.step(objective.model.params, grads)
+    gradients = Gradients() if gradients is None else gradients
+    gradients.add(len(x), grads)
+    if last:
+        model.optimizer.step(objective.model.params, gradients.take())
     objective.model.update_state(cache)
     return _values(objective, loss, target, y)
 
@@ -100,12 +115,14 @@ def fit(
     seed: int,
     verbose: bool,
     checkpoint: Any = None,
+    accumulate: int = 1,
 ) -> History:
     """Train; the arguments are explained at `nanocnn.Sequential.fit`."""
     from tqdm import tqdm  # here, as it would take a fifth of the time of `import nanocnn`
 
     _check_count("epochs", epochs)
     _check_count("batch_size", batch_size)
+    _check_count("accumulate", accumulate)
     feed = open_training(model, x, y, objective, batch_size, seed, shuffle, sample_weight)
     validation = open_validation(model, validation_data, objective, batch_size, feed)
     for given in (feed, validation):
@@ -122,15 +139,20 @@ def fit(
         each.model.ensure_built(model.input_shape)
     resuming = None
     if checkpoint is not None:
-        run = describe_run(model, objective, feed, validation, seed, shuffle)
+        run = describe_run(model, objective, feed, validation, seed, shuffle, accumulate)
         resuming = Resuming(checkpoint, model, callbacks, run, epochs)
     model.preparation = feed.preparation or model.preparation
     model.stop_training = False
     progress = Progress()
+    names = ["loss", *(name for name, _ in objective.metrics)]
+    names += [f"val_{name}" for name in names] if validation is not None else []
     for callback in callbacks:
         callback.model, callback.epochs, callback.n_batches = model, epochs, feed.n_batches
+        callback.logged = tuple(names)
         callback.on_train_begin()
-    try:
+    with ExitStack() as ending:
+        for callback in reversed(callbacks):  # so that they end in their order, even if one fails
+            ending.callback(callback.on_train_end)
         if resuming is not None:
             resuming.restore(progress)
         while progress.epoch < epochs and not progress.stopped:
@@ -138,7 +160,11 @@ def fit(
             bar = tqdm(desc=f"epoch {epoch + 1}/{epochs}", disable=not verbose,
                        total=feed.n_batches, initial=progress.batch)  # fmt: skip
             with bar:
-                logs = _epoch(model, feed, progress, objective, callbacks, seed, bar, resuming)
+                logs = _epoch(
+                    model, feed, progress, objective, callbacks, seed, bar, resuming, accumulate
+                )
+                for callback in callbacks:
+                    callback.on_validation_begin(epoch)
                 if validation is not None:
                     measured = _measure(validation.epoch(0), plain)
                     logs |= {f"val_{name}": value for name, value in measured.items()}
@@ -149,9 +175,6 @@ def fit(
             progress.stopped = model.stop_training
             if resuming is not None:
                 resuming.after_epoch(progress)
-    finally:
-        for callback in callbacks:
-            callback.on_train_end()
     return progress.history
 
 
@@ -168,6 +191,7 @@ def _epoch(
     seed: int,
     bar: Any,
     resuming: Resuming | None,
+    accumulate: int,
 ) -> dict[str, float]:
     """Learn from all images once, or from those that are left. Return means of loss and metrics."""
     epoch, done, means = progress.epoch, progress.batch, progress.means
@@ -178,8 +202,14 @@ def _epoch(
         for batch, (x, target) in enumerate(batches):
             if batch < done:  # before the interruption
                 continue
+            for callback in callbacks:
+                callback.on_batch_begin(batch)
             key = derive(derive(seed, epoch), batch)
-            means.add(len(x), train_step(model, objective, x, target, key, epoch, batch))
+            last = (batch + 1) % accumulate == 0 or batch + 1 == feed.n_batches
+            values = train_step(
+                model, objective, x, target, key, epoch, batch, progress.gradients, last
+            )
+            means.add(len(x), values)
             progress.batch = batch + 1
             _show(bar, means.get())
             bar.update()
@@ -189,6 +219,8 @@ def _epoch(
                 break
             if resuming is not None:
                 resuming.after_batch(progress, feed.n_batches)
+    if progress.gradients.n:  # the epoch was stopped, or had fewer batches than it should
+        model.optimizer.step(objective.model.params, progress.gradients.take())
     return means.get()
 
 

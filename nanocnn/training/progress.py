@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .accumulation import Gradients
 from .history import History
 
 
@@ -37,6 +38,7 @@ class Progress:
     epoch: int = 0  # the one that is under way
     batch: int = 0  # how many of its batches were learnt from
     means: Means = field(default_factory=Means)  # over these
+    gradients: Gradients = field(default_factory=Gradients)  # that no step was made with yet
     history: History = field(default_factory=History)  # of the epochs before
     stopped: bool = False  # a callback has ended the run
 

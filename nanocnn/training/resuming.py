@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..layers.base import Array
+from .accumulation import Gradients
 from .callbacks import Callback
 from .checkpoint import Checkpoint
 from .feeding import Feed, Held
@@ -22,7 +23,13 @@ FORMAT = 1
 
 
 def describe_run(
-    model: Any, objective: Objective, feed: Feed, validation: Feed | None, seed: int, shuffle: bool
+    model: Any,
+    objective: Objective,
+    feed: Feed,
+    validation: Feed | None,
+    seed: int,
+    shuffle: bool,
+    accumulate: int,
 ) -> dict[str, Any]:
     """Return what must be the same for a run to go on; the number of epochs may grow."""
     about = model.contents()[0]
@@ -33,6 +40,7 @@ def describe_run(
         "preparation": plain(feed.preparation),
         "seed": seed,
         "shuffle": shuffle,
+        "accumulate": accumulate,
         "data": _describe(feed),
         "validation": None if validation is None else _describe(validation),
     }
@@ -122,6 +130,7 @@ class Resuming:
             callback.set_state(_unpack(state, tensors))
         progress.epoch, progress.batch = about["epoch"], about["batch"]
         progress.means = Means(about["sums"], about["n"])
+        progress.gradients = Gradients(_under("gradients/", tensors), about["gradients"])
         progress.history.history.update(about["history"])
         progress.stopped = about["stopped"] and self.epochs <= about["epochs"]
         self._about, self._tensors = {}, {}  # they may be large
@@ -142,6 +151,8 @@ class Resuming:
         about, tensors = model.contents()
         tensors |= {f"optimizer/{key}": np.asarray(value, order="C")
                     for key, value in optimizer.state.items()}  # fmt: skip
+        tensors |= {f"gradients/{k}": np.asarray(g, order="C")
+                    for k, g in progress.gradients.mean.items()}  # fmt: skip
         known = []
         for i, callback in enumerate(self.callbacks):
             name = type(callback).__name__
@@ -155,6 +166,7 @@ class Resuming:
             "batch": progress.batch,
             "sums": progress.means.sums,
             "n": progress.means.n,
+            "gradients": progress.gradients.n,
             "history": progress.history.history,
             "stopped": progress.stopped,
             "iterations": int(optimizer.iterations),

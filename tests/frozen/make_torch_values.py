@@ -13,7 +13,14 @@ from types import ModuleType
 
 import torch
 
-from . import torch_layers, torch_losses, torch_optimizers, torch_rungs, torch_training
+from . import (
+    torch_layers,
+    torch_losses,
+    torch_optimizers,
+    torch_rungs,
+    torch_schedules,
+    torch_training,
+)
 from .values import FILE, PARTS, Values, write
 
 MODULES: dict[str, ModuleType] = {
@@ -22,6 +29,7 @@ MODULES: dict[str, ModuleType] = {
     "losses": torch_losses,
     "optimizers": torch_optimizers,
     "training": torch_training,
+    "schedules": torch_schedules,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nanocnn import layers, losses, optimizers
+from nanocnn import layers, losses, optimizers, schedules
 
 from .values import FILE, PARTS, SOURCES, values
 
@@ -13,6 +13,7 @@ EXPORTED = {
     "layers": set(layers.__all__) - {"Layer"},
     "losses": set(losses.__all__) - {"get"},
     "optimizers": set(optimizers.__all__) - {"Optimizer", "get"},
+    "schedules": set(schedules.__all__) - {"Schedule"},
 }
 
 

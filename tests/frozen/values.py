@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 Arrays = dict[str, NDArray[Any]]
 
 FILE = Path(__file__).with_name("torch_values.npz")
-PARTS = ("rungs", "layers", "losses", "optimizers", "training")
+PARTS = ("rungs", "layers", "losses", "optimizers", "training", "schedules")
 # Without PyTorch the comparison with what it computes now is not there, rather than skipped.
 SOURCES = ["frozen", "live"] if importlib.util.find_spec("torch") else ["frozen"]
 

@@ -34,8 +34,14 @@ class Recorder(nc.Callback):
     def on_epoch_begin(self, epoch: int) -> None:
         self.calls.append(f"epoch {epoch} begin")
 
+    def on_batch_begin(self, batch: int) -> None:
+        self.calls.append(f"batch {batch} begin")
+
     def on_batch_end(self, batch: int, logs: Any) -> None:
         self.calls.append((f"batch {batch}", sorted(logs)))
+
+    def on_validation_begin(self, epoch: int) -> None:
+        self.calls.append(f"validation {epoch} begin")
 
     def on_epoch_end(self, epoch: int, logs: Any) -> None:
         self.calls.append((f"epoch {epoch} end", sorted(logs)))
@@ -51,7 +57,8 @@ def test_order_of_calls() -> None:
     names = ["accuracy", "loss"]
     expected: list[Any] = ["train begin"]
     for epoch in (0, 1):
-        expected += [f"epoch {epoch} begin", ("batch 0", names), ("batch 1", names)]
+        expected += [f"epoch {epoch} begin", "batch 0 begin", ("batch 0", names)]
+        expected += ["batch 1 begin", ("batch 1", names), f"validation {epoch} begin"]
         expected += [(f"epoch {epoch} end", [*names, "val_accuracy", "val_loss"])]
     assert recorder.calls == [*expected, "train end"]
     assert recorder.model is model
@@ -63,6 +70,40 @@ def test_one_callback_alone_and_several() -> None:
     compiled().fit(X, Y, callbacks=iter([first, second]), verbose=False)
     assert alone.calls == first.calls == second.calls
     assert nc.Callback.model is None
+
+
+def test_several_run_in_the_order_given_and_all_end_even_if_one_fails() -> None:
+    calls: list[tuple[str, str]] = []
+
+    class Named(nc.Callback):
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def on_train_begin(self) -> None:
+            calls.append((self.name, "begin"))
+
+        def on_validation_begin(self, epoch: int) -> None:
+            calls.append((self.name, "validation"))
+
+        def on_train_end(self) -> None:
+            calls.append((self.name, "end"))
+            if self.name == "a":
+                raise OSError("no room")
+
+    with pytest.raises(OSError, match="no room"):
+        compiled().fit(X, Y, callbacks=[Named("a"), Named("b")], verbose=False)
+    at = ("begin", "validation", "end")
+    assert calls == [(name, when) for when in at for name in ("a", "b")]
+
+
+def test_what_fit_tells_a_callback() -> None:
+    told = nc.Callback()
+    compiled().fit(X, Y, epochs=2, batch_size=3, callbacks=[told], validation_data=(XV, YV),
+                   verbose=False)  # fmt: skip
+    assert (told.epochs, told.n_batches) == (2, 3)
+    assert told.logged == ("loss", "accuracy", "val_loss", "val_accuracy")
+    compiled().fit(X, Y, callbacks=[told], verbose=False)
+    assert told.logged == ("loss", "accuracy")
 
 
 @pytest.mark.parametrize(("at", "batches", "epochs"), [("batch", 2, 1), ("epoch", 4, 2)])
@@ -82,7 +123,8 @@ def test_stopping(at: str, batches: int, epochs: int) -> None:
     size = 2 if at == "batch" else 4
     history = model.fit(X, Y, epochs=5, batch_size=size, callbacks=[stop], verbose=False)
     assert len(history) == epochs
-    assert sum(call[0].startswith("batch") for call in stop.calls) == batches
+    ended = [call for call in stop.calls if isinstance(call, tuple)]
+    assert sum(call[0].startswith("batch") for call in ended) == batches
     assert stop.calls[-2][0] == f"epoch {epochs - 1} end"
     assert stop.calls[-1] == "train end"
     assert len(model.fit(X, Y, epochs=2, verbose=False)) == 2, "the next fit begins afresh"
