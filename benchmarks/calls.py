@@ -48,14 +48,6 @@ PER_ELEMENT = {  # operations, arrays read or written
     "rmsprop_update": (11, 5),  # p, g, v; p, v
     "adam_update": (16, 7),  # p, g, m, v; p, m, v
 }
-PER_SCORE = {  # of the losses: operations, bytes; the target and its weights are float64
-    "softmax_cross_entropy": (10, 16),
-    "categorical_crossentropy": (14, 16),
-    "binary_cross_entropy": (16, 24),
-    "mean_squared_error": (4, 16),
-    "focal": (20, 16),
-    "tversky": (22, 16),
-}
 
 
 @lru_cache(maxsize=12)
@@ -68,7 +60,7 @@ def normal(*shape: int, salt: int = 0) -> np.ndarray:
     return _flat(math.prod(shape), salt).reshape(shape)
 
 
-def _times(shape: tuple[int, ...]) -> str:
+def times(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape))
 
 
@@ -127,7 +119,7 @@ def bias_sums(function: str, shape: tuple[int, ...]) -> Case:
     """The gradient for a bias: the sum over all axes but the last one."""
     size = math.prod(shape)
     make = partial(_bias_arguments, shape)
-    return Case(function, _times(shape), make, size, 4.0 * (size + shape[-1]))
+    return Case(function, times(shape), make, size, 4.0 * (size + shape[-1]))
 
 
 def _bias_arguments(shape: tuple[int, ...]) -> tuple[Any, ...]:
@@ -159,7 +151,7 @@ def pool(function: str, shape: tuple[int, ...], window: int = 2, stride: int = 2
         "global_average_pool2d_backward": x_size,
     }[function]
     winner = y_size if function.startswith("max") else 0  # a byte each
-    told = _times(shape) if whole else f"{_times(shape)} {window}x{window}/{stride}"
+    told = times(shape) if whole else f"{times(shape)} {window}x{window}/{stride}"
     return Case(function, told, make, flops, 4.0 * (x_size + y_size) + winner)
 
 
@@ -193,7 +185,7 @@ def upsample(function: str, shape: tuple[int, ...], interpolation: str = "biline
 
     size = math.prod(shape)
     flops = 18.0 * size if interpolation == "bilinear" else 4.0 * size
-    told = f"{_times(shape)} {interpolation}"
+    told = f"{times(shape)} {interpolation}"
     return Case(function, told, make, flops, 4.0 * 5 * size)
 
 
@@ -205,7 +197,7 @@ def zero_pad(function: str, shape: tuple[int, ...]) -> Case:
     def make() -> tuple[Any, ...]:
         return normal(*(shape if function.endswith("forward") else large)), ((1, 1), (1, 1))
 
-    return Case(function, _times(shape), make, 0, 4.0 * (math.prod(shape) + math.prod(large)))
+    return Case(function, times(shape), make, 0, 4.0 * (math.prod(shape) + math.prod(large)))
 
 
 def conv_pool(n: int, size: int, c: int, f: int, *, direct: bool = False) -> Case:
@@ -244,7 +236,7 @@ def elementwise(function: str, shape: tuple[int, ...]) -> Case:
 
     operations, arrays = PER_ELEMENT[function]
     size = math.prod(shape)
-    return Case(function, _times(shape), make, size * operations, 4.0 * size * arrays)
+    return Case(function, times(shape), make, size * operations, 4.0 * size * arrays)
 
 
 NORMS = {  # operations a number; arrays read or written
@@ -275,7 +267,7 @@ def norm(function: str, shape: tuple[int, ...], groups: int = 1) -> Case:
         rest = (*vectorized.batch_norm_statistics(x), 1e-5)
         return (x, gamma, beta, *rest) if function.endswith("forward") else (dy, x, gamma, *rest)
 
-    return Case(function, _times(shape), make, size * operations, 4.0 * size * arrays)
+    return Case(function, times(shape), make, size * operations, 4.0 * size * arrays)
 
 
 def update(function: str, size: int) -> Case:
@@ -291,80 +283,13 @@ def update(function: str, size: int) -> Case:
     return Case(function, str(size), make, size * operations, moved, in_place=True)
 
 
-def loss(function: str, n: int, k: int) -> Case:
-    """A loss and its gradient, from N rows of K numbers; the compiled rung leaves it to NumPy."""
-
-    def make() -> tuple[Any, ...]:
-        z = normal(n, k)
-        one_hot = np.eye(k)[np.random.default_rng(1).integers(0, k, n)]
-        return {
-            "softmax_cross_entropy": (z, one_hot, np.ones(n)),
-            "categorical_crossentropy": (vectorized.softmax_forward(z), one_hot, np.ones(n)),
-            "binary_cross_entropy": (z, one_hot, np.ones((n, k))),
-            "mean_squared_error": (z, normal(n, k, salt=1).astype(np.float64)),
-            "focal": (z, one_hot, np.ones(n), 2.0),
-            "tversky": (z[None], one_hot[None], np.ones((1, n)), np.full(k, 1 / k), 0.3, 0.7, 1.0),
-        }[function]
-
-    operations, moved = PER_SCORE[function]
-    return Case(function, f"{n}x{k}", make, n * k * operations, n * k * moved)
-
-
-def pixels(groups: int, size: int, k: int) -> Case:
-    """Cross-entropy and Dice of pixels, each with a label of 4 bytes and a weight of 8."""
-    n, count = size * size, groups * size * size
-
-    def make() -> tuple[Any, ...]:
-        labels = np.random.default_rng(1).integers(0, k, (groups, n)).astype(np.int32)
-        weights = np.full(k, 1 / count), np.full(k, 1 / k)
-        return normal(groups, n, k), labels, np.ones((groups, n)), *weights, 0.5, 0.5, 1.0
-
-    moved = count * (8.0 * k + 12.0)
-    return Case("tversky_cross_entropy", f"{groups}x{size}x{size}x{k}", make, 24 * count * k, moved)
-
-
 def flatten(function: str, shape: tuple[int, ...]) -> Case:
     """Flattening, which nothing has to be computed or moved for."""
     n, *rest = shape
     args = (normal(*shape),)
     if function == "flatten_backward":
-        return Case(function, _times(shape), lambda: (normal(n, math.prod(rest)), shape), 0, 0)
-    return Case(function, _times(shape), lambda: args, 0, 0)
-
-
-def augmentation(function: str, shape: tuple[int, ...]) -> Case:
-    """Warping (with masks), blurring or adjusting images, every strength in use.
-
-    Operations a number: a warp interpolates three times, a difference and a multiply-add each, and
-    has 14 for a pixel's place; a blur's window has 7 taps each way; adjusting takes 16, noise 8 of
-    them.
-    """
-    n, h, w = shape[:3]
-    size, pixels = math.prod(shape), n * h * w
-    turn = np.array([[0.96, 0.26, -1.0], [-0.26, 0.96, 2.0]])
-    strengths = [np.full(n, v) for v in (1.2, 0.05, 0.8, 0.05)]  # contrast to noise
-    rest: dict[str, tuple[tuple[np.ndarray | None, ...], float, float]] = {
-        "warp_images": ((np.tile(turn, (n, 1, 1)), None), 14 * pixels + 9 * size, 2 * pixels),
-        "blur_images": ((np.ones(n),), 28 * size, 0),
-        "adjust_images": (
-            (*strengths, np.arange(n, dtype=np.uint64), np.tile([1, h // 3, 2, w // 3], (n, 1))),
-            16 * size,
-            0,
-        ),
-    }
-    others, flops, of_masks = rest[function]
-
-    def make() -> tuple[Any, ...]:
-        x = np.clip(0.5 + 0.2 * normal(*shape), 0, 1)
-        masks = (np.zeros(shape[:3], np.uint8),) if of_masks else ()
-        return x, *masks, *others
-
-    return Case(function, _times(shape), make, flops, 8.0 * size + of_masks)
-
-
-def normal_numbers(size: int) -> Case:
-    """Normal random numbers: logarithm, root, sine, cosine and four products for two of them."""
-    return Case("normal_numbers", str(size), lambda: (KEY, size), 4 * size, 4 * size)
+        return Case(function, times(shape), lambda: (normal(n, math.prod(rest)), shape), 0, 0)
+    return Case(function, times(shape), lambda: args, 0, 0)
 
 
 def mask(size: int) -> Case:

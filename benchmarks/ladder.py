@@ -37,7 +37,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script: `benchmarks` is a package
 
 import nanocnn as nc
-from benchmarks import calls, script
+from benchmarks import calls, image_calls, loss_calls, script
 from benchmarks.cases import RUNGS, Case, function_of, without_case
 from benchmarks.ladder_picture import draw
 
@@ -85,12 +85,12 @@ def ladder_cases(smoke: bool = False) -> list[Case]:
         found.append(calls.mask(SIZES[level]))
         found += [calls.elementwise(f"softmax_{way}", ROWS[level]) for way in WAYS]
         for name in ("warp_images", "blur_images", "adjust_images"):
-            found.append(calls.augmentation(name, IMAGES[level]))
-        found.append(calls.normal_numbers(SIZES[level]))
+            found.append(image_calls.augmentation(name, IMAGES[level]))
+        found.append(image_calls.normal_numbers(SIZES[level]))
         found += [calls.flatten(f"flatten_{way}", IMAGES[level]) for way in WAYS]
         found += [calls.update(name, SIZES[level]) for name in calls.UPDATES]
-        found += [calls.loss(name, *ROWS[level]) for name in calls.PER_SCORE]
-        found.append(calls.pixels(*PIXELS[level]))
+        found += [loss_calls.loss(name, *ROWS[level]) for name in loss_calls.PER_SCORE]
+        found.append(loss_calls.pixels(*PIXELS[level]))
     order = list(dict.fromkeys(case.function for case in found))
     return sorted(found, key=lambda case: order.index(case.function))
 

@@ -30,7 +30,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script: `benchmarks` is a package
 
 import nanocnn as nc
-from benchmarks import calls, script
+from benchmarks import calls, image_calls, loss_calls, script
 from benchmarks.cases import RUNGS, Case
 from benchmarks.roofline_picture import draw
 
@@ -152,7 +152,8 @@ def _passes_over_memory(smoke: bool) -> list[Placed]:
         for way in ("forward", "backward"):
             case = calls.elementwise(f"softmax_{way}", (size // k, k))
             found.append(Placed(case, "softmax", target))
-    found.append(Placed(calls.pixels(*((2, 12, 4) if smoke else (32, 256, 4))), "loss of pixels"))
+    labelled = loss_calls.pixels(*((2, 12, 4) if smoke else (32, 256, 4)))
+    found.append(Placed(labelled, "loss of pixels"))
     n, h, w, c = images
     for which in calls.NORMS:
         shape = (n * h * w, c) if which.startswith("batch") else (n, h * w, c)
@@ -168,8 +169,8 @@ def _passes_over_memory(smoke: bool) -> list[Placed]:
     found.append(Placed(calls.elementwise("fused_backward", images), "sums for the bias"))
     pictures = (4, 16, 16, 3) if smoke else (128, 128, 128, 3)
     for name in ("warp_images", "blur_images", "adjust_images"):
-        found.append(Placed(calls.augmentation(name, pictures), "augmentation"))
-    found.append(Placed(calls.normal_numbers(size), "augmentation"))
+        found.append(Placed(image_calls.augmentation(name, pictures), "augmentation"))
+    found.append(Placed(image_calls.normal_numbers(size), "augmentation"))
     return found
 
 

@@ -101,6 +101,22 @@ def test_tuning_runs_as_printed(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "trials.png").exists()
 
 
+def test_networks_run_as_printed(tmp_path, monkeypatch):
+    networks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[5]
+    monkeypatch.chdir(tmp_path)
+    names = {"nc": nanocnn}
+    for part in ("", "_val"):
+        pixels = np.random.default_rng(0).random((4, 16, 16, 1), np.float32)
+        names |= {f"slices{part}": pixels, f"masks{part}": (pixels[..., 0] > 0.5).astype(int)}
+    small = networks.replace("(128, 128, 1)", "(16, 16, 1)").replace("width=16", "width=2")
+    small = small.replace("depth=4", "depth=2").replace("epochs=30", "epochs=2")
+    exec(compile(small, "README.md", "exec"), names)
+    x, folded = names["slices"], names["quick"].predict(names["slices"])
+    np.testing.assert_allclose(folded, names["net"].predict(x), rtol=0, atol=1e-4)
+    assert names["mine"].output_shape == (2,)
+    assert len(list((tmp_path / "run").glob("*.safetensors"))) >= 1
+
+
 def test_the_checker_says_what_is_printed():
     (session,) = re.findall(r"```\n(>>> .*?)```", README, re.DOTALL)
     example = doctest.DocTestParser().get_doctest(

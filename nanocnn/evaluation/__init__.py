@@ -1,6 +1,8 @@
 """Measuring models: metrics, their uncertainty, pictures, and baselines to beat."""
 
 from .bootstrap import Estimate, bootstrap_interval, estimate, paired_difference, summarize
+from .case_plots import plot_segmentation_cases, plot_segmentation_scores
+from .contours import plot_contours
 from .grading import mean_absolute_error, quadratic_kappa, r2
 from .groups import per_group
 from .metrics import (
@@ -36,9 +38,12 @@ __all__ = [
     "paired_difference",
     "per_group",
     "plot_confusion_matrix",
+    "plot_contours",
     "plot_history",
     "plot_predictions",
     "plot_roc",
+    "plot_segmentation_cases",
+    "plot_segmentation_scores",
     "precision",
     "quadratic_kappa",
     "r2",

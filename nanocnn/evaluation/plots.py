@@ -17,9 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .bootstrap import estimate
 from .metrics import auc, roc_curve
-
-BLUE, ORANGE, RED, GREY = "#0072B2", "#E69F00", "#C1121F", "#666666"
-_DPI = 120
+from .sheet import BLUE, GREY, ORANGE, RED, new_figure, panels_of, save, short_name
 
 
 def plot_history(
@@ -52,8 +50,8 @@ def plot_history(
             f"history has the keys {sorted(history)}; needed is at least one epoch of loss, "
             "val_loss, accuracy or val_accuracy"
         )
-    fig = _figure(5.0 * len(panels), 3.8)
-    for ax, (key, curves) in zip(_grid(fig, 1, len(panels)), panels, strict=True):
+    fig = new_figure(5.0 * len(panels), 3.8)
+    for ax, (key, curves) in zip(panels_of(fig, 1, len(panels)), panels, strict=True):
         for name, values in curves:
             validation = name.startswith("val_")
             ax.plot(
@@ -75,7 +73,7 @@ def plot_history(
             ax.set_ylim(top=1.0 + 0.03 * (1.0 - ax.get_ylim()[0]))
         ax.grid(alpha=0.3)
         ax.legend(loc="best")
-    _save(fig, path, note)
+    save(fig, path, note)
 
 
 def plot_confusion_matrix(
@@ -100,8 +98,8 @@ def plot_confusion_matrix(
         raise ValueError(f"matrix has shape {counts.shape} and there are {k} names; give (K, K), K")
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = min(max(3.6, 1.0 + 0.9 * k), 14.0)
-    fig = _figure(side + 1.2, side)
-    (ax,) = _grid(fig, 1, 1)
+    fig = new_figure(side + 1.2, side)
+    (ax,) = panels_of(fig, 1, 1)
     image = ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
     size = 12 if k <= 5 else 9 if k <= 10 else 6
     for i in range(k):
@@ -116,7 +114,7 @@ def plot_confusion_matrix(
                 fontweight="bold" if i == j else "normal",
                 color="white" if share[i, j] > 0.5 else "black",
             )
-    names = [_text(name, 16) for name in classes]
+    names = [short_name(name, 16) for name in classes]
     slanted = max(len(name) for name in names) * k > 40
     ax.set_xticks(
         range(k), names, rotation=40 if slanted else 0, ha="right" if slanted else "center"
@@ -126,7 +124,7 @@ def plot_confusion_matrix(
     ax.set_ylabel("true class")
     ax.set_title(f"{np.trace(counts)} of {counts.sum()} right")
     fig.colorbar(image, ax=ax, label="share of the true class", fraction=0.046)
-    _save(fig, path, note)
+    save(fig, path, note)
 
 
 def plot_roc(
@@ -160,8 +158,8 @@ def plot_roc(
     found = estimate(area, true, score)
     if math.isnan(found.value):
         raise ValueError("the cases are all positive or all negative; a ROC curve needs both")
-    fig = _figure(5.0, 5.2)
-    (ax,) = _grid(fig, 1, 1)
+    fig = new_figure(5.0, 5.2)
+    (ax,) = panels_of(fig, 1, 1)
     ax.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="guessing: AUC 0.500")
     label = f"AUC {found.value:.3f}\n95 % interval {found.low:.3f} to {found.high:.3f}"
     ax.plot(curve.false_positive_rate, curve.true_positive_rate, color=BLUE, lw=2, label=label)
@@ -173,7 +171,7 @@ def plot_roc(
     ax.set_title(f"ROC curve, {np.asarray(true).shape[0]} cases")
     ax.grid(alpha=0.3)
     ax.legend(loc="lower right")
-    _save(fig, path, note)
+    save(fig, path, note)
 
 
 def plot_predictions(
@@ -217,8 +215,8 @@ def plot_predictions(
     chosen = choose_panels(guess == y, n)
     columns = min(max(4, math.ceil(math.sqrt(len(chosen)))), len(chosen))
     rows = math.ceil(len(chosen) / columns)
-    fig = _figure(max(2.4 * columns, 4.8), 2.9 * rows + 0.7)
-    axes = _grid(fig, rows, columns)
+    fig = new_figure(max(2.4 * columns, 4.8), 2.9 * rows + 0.7)
+    axes = panels_of(fig, rows, columns)
     for ax, i in zip(axes, chosen, strict=False):
         wrong = guess[i] != y[i]
         shown = images[i, :, :, 0] if images.shape[3] == 1 else images[i]
@@ -234,10 +232,10 @@ def plot_predictions(
         ax.set_yticks([])
         for spine in ax.spines.values():
             spine.set(color=RED if wrong else GREY, linewidth=4 if wrong else 0.8)
-        said = f"{_text(classes[guess[i]], 14)} {100 * p[i, guess[i]]:.0f} %"
+        said = f"{short_name(classes[guess[i]], 14)} {100 * p[i, guess[i]]:.0f} %"
         word = "WRONG: " if wrong else ""
         ax.set_title(
-            f"{word}{said}\ntrue: {_text(classes[y[i]], 18)}",
+            f"{word}{said}\ntrue: {short_name(classes[y[i]], 18)}",
             fontsize=9,
             color=RED if wrong else "black",
             fontweight="bold" if wrong else "normal",
@@ -250,7 +248,7 @@ def plot_predictions(
         f"{int((guess == y)[chosen].sum())} right\n(first line: predicted class, its probability)",
         fontsize=11,
     )
-    _save(fig, path, note)
+    save(fig, path, note)
 
 
 def choose_panels(right: NDArray[np.bool_], n: int) -> NDArray[np.int64]:
@@ -258,28 +256,3 @@ def choose_panels(right: NDArray[np.bool_], n: int) -> NDArray[np.int64]:
     wrong_at, right_at = np.flatnonzero(~right), np.flatnonzero(right)
     n_wrong = min(wrong_at.size, max(n // 2, n - right_at.size), n)
     return np.concatenate([wrong_at[:n_wrong], right_at[: n - n_wrong]]).astype(np.int64)
-
-
-def _figure(width: float, height: float) -> Any:
-    from matplotlib.figure import Figure  # here: `import nanocnn` must not load matplotlib
-
-    fig: Any = Figure(figsize=(width, height), dpi=_DPI, layout="constrained", facecolor="white")
-    fig.get_layout_engine().set(w_pad=0.08, h_pad=0.06)
-    return fig
-
-
-def _grid(fig: Any, rows: int, columns: int) -> list[Any]:
-    return list(fig.subplots(rows, columns, squeeze=False).ravel())
-
-
-def _text(name: str, longest: int) -> str:
-    """Shorten a name from outside, and keep its dollar signs from being read as mathematics."""
-    name = f"class {name}" if name.isdigit() else name  # a bare number reads like a measurement
-    short = name if len(name) <= longest else name[: longest - 1] + "…"
-    return short.replace("$", r"\$")
-
-
-def _save(fig: Any, path: str | os.PathLike[str], note: str | None) -> None:
-    if note:
-        fig.supxlabel(note.replace("$", r"\$"), fontsize=9, color=GREY)
-    fig.savefig(path, format="png", dpi=_DPI)  # a bare Figure draws with Agg

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,11 +23,13 @@ class SegmentationReport:
     Attributes
     ----------
     cases : list of str
+    classes : list of str      the names of classes 1, 2 and so on
     dice, hausdorff : float64 arrays     NaN where neither mask holds the class
     missed : bool array     one mask is empty: the distance is the diagonal of the case
     """
 
     cases: list[str]
+    classes: list[str]
     dice: NDArray[np.float64]
     hausdorff: NDArray[np.float64]
     missed: NDArray[np.bool_]
@@ -43,12 +45,12 @@ class SegmentationReport:
         """For each measure and class the mean over the cases, its interval, and the deviation."""
         found = {}
         for name, table in (("dice", self.dice), ("hausdorff95", self.hausdorff)):
-            for k, column in enumerate(table.T, start=1):
+            for k, column in zip(self.classes, table.T, strict=True):
                 held = column[~np.isnan(column)]
                 std = float(np.std(held, ddof=1)) if held.size > 1 else math.nan
                 nothing = Estimate(math.nan, math.nan, math.nan, 0)
                 mean = estimate(_mean, held) if held.size else nothing
-                found[f"{name}, class {k}"] = {"mean": mean, "std": std, "cases": held.size}
+                found[f"{name}, {k}"] = {"mean": mean, "std": std, "cases": held.size}
         return found
 
     def to_json(self) -> dict[str, Any]:
@@ -56,6 +58,7 @@ class SegmentationReport:
         ranked = self.ranked
         rows = zip(self.cases, self.dice, self.hausdorff, self.missed, strict=True)
         return {
+            "classes": self.classes,
             "cases": [
                 {"case": c, "dice": _json(d), "hausdorff95": _json(h), "missed": m.tolist()}
                 for c, d, h, m in rows
@@ -77,7 +80,8 @@ class SegmentationReport:
 
     def __str__(self) -> str:
         width = max(4, *(len(case) for case in self.cases))
-        lines = [f"{'case':{width}}  Dice, then 95 % Hausdorff distance, of each class"]
+        of = f"of {', '.join(self.classes)}"
+        lines = [f"{'case':{width}}  Dice, then 95 % Hausdorff distance, {of}"]
         for case, d, h, m in zip(self.cases, self.dice, self.hausdorff, self.missed, strict=True):
             far = "".join(f"{x:9.2f}{'*' if miss else ' '}" for x, miss in zip(h, m, strict=True))
             lines.append(f"{case:{width}}{''.join(f'{x:8.3f}' for x in d)} {far}".rstrip())
@@ -95,7 +99,8 @@ def segmentation_report(
     targets: Sequence[ArrayLike] | NDArray[Any],
     predictions: Sequence[ArrayLike] | NDArray[Any],
     cases: ArrayLike | None = None,
-    spacing: Sequence[float] | None = None,
+    spacing: ArrayLike | Mapping[Any, Sequence[float]] | None = None,
+    class_names: Sequence[str] | None = None,
 ) -> SegmentationReport:
     """Measure every case (patient or volume); the slices of one case are stacked to a volume.
 
@@ -105,8 +110,12 @@ def segmentation_report(
     Parameters
     ----------
     targets, predictions : N slices (H, W) or N volumes (D, H, W), class numbers or booleans
-    cases : (N,) names or None      None: each slice or volume is a case
-    spacing : a number for each axis of a case (three for stacked slices), or None for 1
+        Predictions may be scores too, (H, W, K), where slices are not stacked.
+    cases : (N,) names or None      None: each slice or volume is a case, named 0, 1, ...
+    spacing : numbers, (N, axes) numbers, dict or None
+        A number for each axis of a case: three for stacked slices, their distance first. One set
+        for all cases, a row for each mask, or a dict from case to set. None: 1, so in pixels.
+    class_names : K names, class 0 first, or None      None: "class 1" and so on
 
     Raises
     ------
@@ -117,24 +126,85 @@ def segmentation_report(
     if len(predictions) != n or not n:
         raise ValueError(f"{n} targets and {len(predictions)} predictions given; needed are equal")
     names, number = group_numbers(np.arange(n) if cases is None else cases, n)
-    pairs = []
-    for k in range(len(names)):
-        at = np.flatnonzero(number == k)
+    pairs, steps = [], []
+    for k, name in enumerate(names):
+        at = np.flatnonzero(number == k).tolist()
         t, p = ([np.asarray(masks[i]) for i in at] for masks in (targets, predictions))
-        if len(at) > 1 and any(m.ndim != 2 or m.shape != t[0].shape for m in (*t, *p)):
-            raise ValueError(f"the masks of case {names[k]} are not (H, W) slices of one shape")
-        several = cases is not None and t[0].ndim == 2 and (len(at) > 1 or len(spacing or ()) == 3)
-        pairs.append(mask_pair(*((np.stack(m) if several else m[0]) for m in (t, p))))
-    shape = (len(pairs), max(2, *(pair[2] for pair in pairs)) - 1)
+        steps.append(_spacing_of(spacing, name, at, n))
+        if _is_stack(t, p, steps[-1], f"case {name}", named=cases is not None):
+            t, p = [np.stack(t)], [np.stack(p)]
+        pairs.append(mask_pair(t[0], p[0]))
+        if steps[-1] is None:
+            steps[-1] = np.ones(pairs[-1][0].ndim)
+    classes = name_classes(class_names, max(2, *(found for _, _, found in pairs)))
+    shape = (len(pairs), len(classes))
     overlap, distance = np.empty(shape), np.empty(shape)
     for i, j in np.ndindex(shape):
-        overlap[i, j] = dice(*pairs[i][:2], positive=j + 1)
-        distance[i, j] = hausdorff95(*pairs[i][:2], spacing, positive=j + 1)
+        target, predicted, _ = pairs[i]
+        overlap[i, j] = dice(target, predicted, positive=j + 1)
+        distance[i, j] = hausdorff95(target, predicted, steps[i], positive=j + 1)
     missed = np.isinf(distance)
     for i, (mask, _, _) in enumerate(pairs):
-        steps = np.ones(mask.ndim) if spacing is None else np.asarray(spacing, np.float64)
-        distance[i, missed[i]] = np.linalg.norm(steps * (np.array(mask.shape) - 1))
-    return SegmentationReport([str(name) for name in names], overlap, distance, missed)
+        distance[i, missed[i]] = np.linalg.norm(steps[i] * (np.array(mask.shape) - 1))
+    return SegmentationReport([str(name) for name in names], classes, overlap, distance, missed)
+
+
+def _spacing_of(spacing: Any, case: Any, at: list[int], n: int) -> NDArray[np.float64] | None:
+    """Return the spacing of the case whose masks stand at these places."""
+    if isinstance(spacing, Mapping):
+        if case not in spacing:
+            raise ValueError(f"spacing has no entry for case {case}")
+        spacing = spacing[case]
+    if spacing is None:
+        return None
+    steps: NDArray[np.float64] = np.asarray(spacing, np.float64)
+    if steps.ndim < 2:
+        return steps
+    if len(steps) != n:
+        raise ValueError(f"spacing has {len(steps)} rows for {n} masks; give one for each")
+    if (steps[at] != steps[at[0]]).any():
+        raise ValueError(f"the masks of case {case} have different spacings; resample them first")
+    row: NDArray[np.float64] = steps[at[0]]
+    return row
+
+
+def _is_stack(
+    targets: list[NDArray[Any]],
+    predictions: list[NDArray[Any]],
+    steps: NDArray[np.float64] | None,
+    case: str,
+    *,
+    named: bool,
+) -> bool:
+    """Are these masks the slices of a volume? One slice is, if its spacing has three numbers."""
+    first = targets[0]
+    flat = steps is None or steps.shape != (3,)
+    if len(targets) == 1 and (flat or not named or first.ndim != 2):
+        return False
+    if any(m.ndim != 2 or m.shape != first.shape for m in (*targets, *predictions)):
+        shapes = sorted({str(m.shape) for m in (*targets, *predictions)})
+        raise ValueError(
+            f"{case} has masks of the shapes {', '.join(shapes)}; needed to stack them are (H, W) "
+            "slices of one shape"
+        )
+    if steps is not None and flat:
+        raise ValueError(
+            f"{case} is {len(targets)} stacked slices, and its spacing is {steps.tolist()}; give "
+            "three numbers, the distance between slices first"
+        )
+    return True
+
+
+def name_classes(given: Sequence[str] | None, n_classes: int) -> list[str]:
+    """Return the names of all classes but 0."""
+    if given is None:
+        return [f"class {k}" for k in range(1, n_classes)]
+    if len(given) < n_classes:
+        raise ValueError(
+            f"{len(given)} class names given, and the masks have {n_classes} classes, counted with "
+            "class 0; give a name for each, such as ['background', 'tumour']"
+        )
+    return list(given[1:])
 
 
 def _mean(values: NDArray[np.float64]) -> float:

@@ -21,8 +21,6 @@ the other a long border. Say which one was used when numbers are compared.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -35,7 +33,7 @@ Bools = NDArray[np.bool_]
 def hausdorff95(
     target: ArrayLike,
     predicted: ArrayLike,
-    spacing: Sequence[float] | None = None,
+    spacing: ArrayLike | None = None,
     *,
     positive: int | None = None,
 ) -> float:
@@ -74,7 +72,7 @@ def hausdorff95(
         raise ValueError(f"masks of shape {t.shape} given; needed is (H, W) or (D, H, W)")
     steps = np.ones(t.ndim) if spacing is None else np.asarray(spacing, np.float64)
     if steps.shape != (t.ndim,) or not (np.isfinite(steps) & (steps > 0)).all():
-        raise ValueError(f"spacing={spacing} given; needed are {t.ndim} positive numbers")
+        raise ValueError(f"spacing={steps.tolist()} given; needed are {t.ndim} positive numbers")
     if positive is None and n_classes > 2:
         raise ValueError(f"{n_classes} classes given; say which one, such as positive=2")
     chosen = 1 if positive is None else positive

@@ -101,16 +101,15 @@ def _fold_pairs(layers: list[Layer]) -> list[Layer]:
     """Put every linear layer and the normalization behind it into one."""
     folded: list[Layer] = []
     for layer in layers:
-        before = folded[-1] if folded else None
-        if isinstance(layer, BatchNorm) and type(before) in FOLDABLE and _is_linear(before):
-            folded[-1] = _joined(before, layer)
+        if isinstance(layer, BatchNorm) and folded and _is_linear(folded[-1]):
+            folded[-1] = _joined(folded[-1], layer)
         else:
             folded.append(layer)
     return folded
 
 
-def _is_linear(layer: Layer | None) -> bool:
-    return isinstance(layer, Affine) and layer.activation is None
+def _is_linear(layer: Layer) -> bool:
+    return type(layer) in FOLDABLE and isinstance(layer, Affine) and layer.activation is None
 
 
 def _joined(linear: Layer, norm: BatchNorm) -> Layer:

@@ -96,5 +96,9 @@ def unet(
             *block(filters, batch_norm, residual),
         ]
 
-    layers = [*level(0), Conv2D(n_classes, 1, initializer="zeros")]
-    return Sequential(layers, input_shape=input_shape, seed=seed, dtype=dtype)
+    layers = [*level(0), Conv2D(n_classes, 1)]
+    model = Sequential(layers, input_shape=input_shape, seed=seed, dtype=dtype)
+    # Small, so that the first loss is near ln K. From zeros all rare classes would get the same
+    # logits: the first steps make every one of them rarer, Adam's by the same amount.
+    model.layers[-1].params["w"] /= 3
+    return model

@@ -293,4 +293,4 @@ def _check(where: str, x: Array, gamma: Array, beta: Array) -> int:
         raise ValueError(f"{where}: x must have axes (N, ..., C) and a channel, got {x.shape}")
     check_shape(where, "gamma", gamma, x.shape[-1:])
     check_shape(where, "beta", beta, x.shape[-1:])
-    return x.shape[-1]
+    return int(x.shape[-1])

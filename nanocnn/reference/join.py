@@ -83,9 +83,9 @@ def concatenate_forward(a: Array, b: Array) -> Array:
     y = np.zeros((*places, C_a + b.shape[-1]), a.dtype)
     for p in np.ndindex(*places):
         for c in range(C_a):
-            y[(*p, c)] = a[(*p, c)]
+            y[p][c] = a[p][c]
         for c in range(b.shape[-1]):
-            y[(*p, C_a + c)] = b[(*p, c)]
+            y[p][C_a + c] = b[p][c]
     return y
 
 
@@ -105,5 +105,5 @@ def concatenate_backward(dy: Array, start: int, stop: int) -> Array:
     dx = np.zeros((*places, stop - start), dy.dtype)
     for p in np.ndindex(*places):
         for c in range(stop - start):
-            dx[(*p, c)] = dy[(*p, start + c)]
+            dx[p][c] = dy[p][start + c]
     return dx

@@ -99,8 +99,8 @@ class Objective(NamedTuple):
 
 def _last(model: Any) -> Layer:
     """Return the layer whose output is the model's: a chain's last, of any other container all."""
-    layer = model
-    while isinstance(layer, type(model)) and getattr(layer, "layers", ()):
+    layer: Layer = model
+    while isinstance(layer, type(model)) and layer.layers:
         layer = layer.layers[-1]
     return layer
 

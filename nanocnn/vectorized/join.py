@@ -21,9 +21,11 @@ def add_forward(a: Array, b: Array) -> Array:
 
 def concatenate_forward(a: Array, b: Array) -> Array:
     """Put the channels of b behind those of a (J3)."""
-    return np.concatenate((a, b), axis=-1)
+    y: Array = np.concatenate((a, b), axis=-1)
+    return y
 
 
 def concatenate_backward(dy: Array, start: int, stop: int) -> Array:
     """Cut a branch's channels out of the gradient (J4)."""
-    return dy[..., start:stop].copy()
+    dx: Array = dy[..., start:stop].copy()
+    return dx

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import calls, ladder, roofline, script
+from benchmarks import calls, image_calls, ladder, loss_calls, roofline, script
 from benchmarks.cases import RUNGS, Case, without_case
 from nanocnn import kernels, losses, ops, reference, vectorized
 from nanocnn.kernels import choice
@@ -68,7 +68,7 @@ def test_the_ladder_refuses_to_leave_something_out(
         (calls.dense("dense_forward", 2, 3, 5), 60, 4 * (6 + 10 + 15)),
         (calls.bias_sums("conv2d_backward_bias", (2, 3, 5)), 30, 4 * (30 + 5)),
         # 2x9 pixels of 5 numbers, twice; a label and a weight each.
-        (calls.pixels(2, 3, 5), 24 * 90, 4 * 2 * 90 + 12 * 18),
+        (loss_calls.pixels(2, 3, 5), 24 * 90, 4 * 2 * 90 + 12 * 18),
         # y is 2x2x3x3, 36 numbers; three comparisons each, and a byte that tells the winner.
         (calls.pool("max_pool2d_forward", (2, 4, 6, 3)), 108, 4 * (144 + 36) + 36),
         (calls.pool("max_pool2d_backward", (2, 4, 6, 3)), 36, 4 * (144 + 36) + 36),
@@ -86,12 +86,16 @@ def test_the_ladder_refuses_to_leave_something_out(
         (calls.norm("group_norm_forward", (2, 3, 4)), 24 * 7, 2 * 96),
         (calls.update("sgd_update", 10), 60, 5 * 40),
         (calls.update("adam_update", 10), 160, 7 * 40),
-        (calls.loss("softmax_cross_entropy", 2, 3), 60, 6 * (4 + 4 + 8)),
+        (loss_calls.loss("softmax_cross_entropy", 2, 3), 60, 6 * (4 + 4 + 8)),
         # 24 pixels, 72 numbers: 24 * 14 for places, 72 * 9; a byte for each pixel of both masks.
-        (calls.augmentation("warp_images", (1, 4, 6, 3)), 984, 2 * 288 + 48),
-        (calls.augmentation("blur_images", (1, 4, 6, 3)), 72 * 28, 2 * 288),  # two times 7 taps
-        (calls.augmentation("adjust_images", (1, 4, 6, 3)), 72 * 16, 2 * 288),
-        (calls.normal_numbers(10), 40, 40),
+        (image_calls.augmentation("warp_images", (1, 4, 6, 3)), 984, 2 * 288 + 48),
+        (
+            image_calls.augmentation("blur_images", (1, 4, 6, 3)),
+            72 * 28,
+            2 * 288,
+        ),  # two times 7 taps
+        (image_calls.augmentation("adjust_images", (1, 4, 6, 3)), 72 * 16, 2 * 288),
+        (image_calls.normal_numbers(10), 40, 40),
         (calls.flatten("flatten_forward", (2, 3, 4, 5)), 0, 0),
     ],
     ids=lambda value: value.function if isinstance(value, Case) else "",

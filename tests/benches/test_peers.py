@@ -89,7 +89,17 @@ def test_the_limits_are_measured() -> None:
 
 def test_a_run_without_peers(tmp_path: Path) -> None:
     command = [sys.executable, "benchmarks/peers.py", "--libraries", "nanocnn", "--rounds", "1"]
-    command += ["--limit", "4", "--threads", "1", "--out", str(tmp_path)]
+    command += [
+        "--workloads",
+        "article",
+        "conv",
+        "--limit",
+        "4",
+        "--threads",
+        "1",
+        "--out",
+        str(tmp_path),
+    ]
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import sklearn.metrics as sk
@@ -47,6 +49,49 @@ def test_by_hand() -> None:
     found = estimate(quadratic_kappa, y, p, n_resamples=200)
     assert abs(found.value) < 0.05
     assert found.low < found.value < found.high
+
+
+def test_kappa_of_tables_worked_by_hand() -> None:
+    """Squared misses over those by chance, the rows' sums times the columns' over N."""
+    # Rows and columns sum to 2: by chance 4/6 a cell, squared misses (4 * 1 + 2 * 4) * 4/6 = 8.
+    assert quadratic_kappa([0, 0, 1, 1, 2, 2], [0, 1, 1, 2, 2, 0]) == pytest.approx(1 - 6 / 8)
+    # Rows 12, 8, 5 and columns 11, 8, 6 of 25: (96 + 88 + 48 + 40 + 4 * (72 + 55)) / 25 = 31.2.
+    table = np.array([[10, 2, 0], [1, 5, 2], [0, 1, 4]])
+    y, p = (np.repeat(grade.reshape(-1), table.reshape(-1)) for grade in np.indices((3, 3)))
+    assert quadratic_kappa(y, p) == pytest.approx(1 - 6 / 31.2)
+    assert quadratic_kappa(y, np.eye(3)[p]) == quadratic_kappa(y, p)  # scores, the largest counts
+    # Always the middle grade: as good as chance.
+    assert quadratic_kappa([0, 1, 2, 3, 4], [2] * 5) == pytest.approx(0)
+    assert mean_absolute_error([1, 2, 4], [2, 2, 1]) == pytest.approx(4 / 3)
+    assert r2([1, 2, 3], [1, 2, 5]) == pytest.approx(1 - 4 / 2)
+
+
+@pytest.mark.parametrize("measure", [mean_absolute_error, r2])
+@pytest.mark.parametrize(
+    ("arrays", "says"),
+    [
+        (([1.0, 2.0], [1.0]), "target has 2 cases and predicted 1"),
+        (([], []), r"target has shape \(0,\)"),
+        (([1.0], ["a"]), "predicted has shape"),
+        (([1.0, 2.0], [[1.0, 2.0], [3.0, 4.0]]), r"predicted has shape \(2, 2\)"),
+        (([1.0, np.nan], [1.0, 2.0]), "1 numbers of target are not finite"),
+        (([1.0, 2.0], [np.inf, np.nan]), "2 numbers of predicted are not finite"),
+    ],
+)
+def test_numbers_that_are_refused(measure: Any, arrays: Any, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        measure(*arrays)
+
+
+def test_a_column_of_predictions_counts_as_one() -> None:
+    assert mean_absolute_error([1, 2], [[1.5], [2.5]]) == 0.5
+
+
+def test_grades_out_of_range() -> None:
+    with pytest.raises(ValueError, match="5"):
+        quadratic_kappa([0, 5], [0, 1], 5)
+    with pytest.raises(ValueError, match="2"):
+        quadratic_kappa([0, 1], [0])
 
 
 def test_per_group() -> None:

@@ -5,44 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from PIL import Image
 
 from nanocnn.evaluation import plots
+from tests.evaluation.figures import check_png, texts
 
 RNG = np.random.default_rng(0)
-
-
-@pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """Collect the figures that are written."""
-    figures: list[Figure] = []
-    save = Figure.savefig
-
-    def keep(self: Figure, *args: Any, **options: Any) -> None:
-        figures.append(self)
-        save(self, *args, **options)
-
-    monkeypatch.setattr(Figure, "savefig", keep)
-    return figures
-
-
-def check_png(path: Path) -> None:
-    with Image.open(path) as image:
-        image.load()
-        assert image.format == "PNG"
-        assert min(image.size) >= 300
-        assert len(image.convert("RGB").getcolors(1 << 24)) > 10  # not an empty sheet
-
-
-def texts(figure: Figure) -> str:
-    from matplotlib.text import Text
-
-    return "\n".join(t.get_text() for t in figure.findobj(Text))
 
 
 def test_history(tmp_path: Path, drawn: list[Figure]) -> None:
@@ -81,6 +52,16 @@ def test_confusion_matrix(tmp_path: Path, drawn: list[Figure]) -> None:
     assert "3 of 4 right" in said
     with pytest.raises(ValueError, match=r"matrix has shape \(2, 2\) and there are 3 names"):
         plots.plot_confusion_matrix(np.eye(2), ["a", "b", "c"], tmp_path / "c.png")
+
+
+def test_confusion_matrix_of_five_grades(tmp_path: Path, drawn: list[Figure]) -> None:
+    grades = ["no retinopathy", "mild", "moderate", "severe", "proliferative"]
+    plots.plot_confusion_matrix(1000 * np.eye(5, dtype=int) + 7, grades, tmp_path / "c.png")
+    check_png(tmp_path / "c.png")
+    (cell, *_) = [t for t in drawn[0].axes[0].texts if t.get_text() == "1007\n97.3 %"]
+    box = cell.get_window_extent()
+    side = drawn[0].axes[0].get_window_extent().width / 5
+    assert max(box.width, box.height) < side  # counts and percentages stay in their squares
 
 
 def test_roc(tmp_path: Path, drawn: list[Figure]) -> None:

@@ -139,6 +139,7 @@ def activations(v: Values) -> None:
     ):
         save(v, "plain", layer, {}, rows, ACTIVATIONS[name])
     save(v, "steep", "LeakyReLU", {"slope": 0.2}, rows, lambda x: F.leaky_relu(x, 0.2))
+    save(v, "plain", "Identity", {}, rows, lambda x: x + 0)
 
 
 def norms(v: Values) -> None:

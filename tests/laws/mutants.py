@@ -7,6 +7,7 @@ adjoint. So here every law has mistakes of the kind that it is there for.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from .test_linearity import LINEAR
 from .test_norm import NORMS
 
 Wrong = Callable[..., Any]
+CALLS_SO_FAR = itertools.count()
 # (law, operation or "", function of `nanocnn.vectorized`, what stands for it)
 MUTANTS: list[tuple[str, str, str, Wrong]] = []
 
@@ -85,6 +87,8 @@ wrong("conv_transpose2d_forward", stamped)(add_one)
 wrong("conv_transpose2d_backward_input", stamped)(by_row)
 wrong("conv_transpose2d_backward_weight", stamped)(by_row)
 for name in CALLS:
+    if name == "add":  # its backward pass is dy itself, on no rung
+        continue
     wrong(backward(name), "test_backward_is_linear_in_dy", over=[name])(add_one)
 for name in SEPARATE:
     wrong(backward(name), "test_backward_of_each_image_alone", over=[name])(mixed)
@@ -226,13 +230,13 @@ def wrong_sign(right: Wrong, x: Any) -> Any:
     return right(-x)
 
 
-@wrong("losses.softmax_cross_entropy", "test_cross_entropy")
+@wrong("softmax_cross_entropy", "test_cross_entropy")
 def target_not_taken_off(right: Wrong, z: Any, q: Any, s: Any) -> Any:
     loss, dz = right(z, q, s)
     return loss, (dz + q / len(q)).astype(z.dtype)
 
 
-@wrong("losses.softmax_cross_entropy", "test_cross_entropy")
+@wrong("softmax_cross_entropy", "test_cross_entropy")
 def without_the_shift(right: Wrong, z: Any, q: Any, s: Any) -> Any:
     loss, dz = right(z, q, s)
     return loss + float(z[0, 0]), dz
@@ -280,12 +284,9 @@ def as_if_constant(right: Wrong, dy: Any, x: Any, gamma: Any, *rest: Any) -> Any
     return (dy * gamma, *right(dy, x, gamma, *rest)[1:])
 
 
-@wrong("batch_norm_statistics", "test_given_its_own_statistics_a_batch_comes_out_the_same")
-def unlike_each_time(right: Wrong, x: Any) -> Any:
-    mean, variance = right(x)
-    x.setflags(write=True)
-    x += 1  # what was normalized is not what is normalized next
-    return mean, variance
+@wrong("batch_norm_forward", "test_given_its_own_statistics_a_batch_comes_out_the_same")
+def unlike_each_time(right: Wrong, *args: Any) -> Any:
+    return right(*args) + next(CALLS_SO_FAR)
 
 
 @wrong("group_norm_forward", "test_a_group_for_each_channel_is_batch_norm_of_each_image")

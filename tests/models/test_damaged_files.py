@@ -275,29 +275,6 @@ def test_models_that_multiply(tmp_path: Path) -> None:
     assert "it has more than 100,000 layers" in refused(path)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"loss": "hinge"}, "loss 'hinge' is unknown"),
-        ({"metrics": ["auc"]}, "metric 'auc' is unknown"),
-        ({"metrics": "accuracy"}, "metric 'a' is unknown"),
-        ({"optimizer": {"name": "Lion"}}, "optimizer 'Lion' is unknown"),
-        ({"optimizer": {"name": "SGD", "speed": 1}}, "TypeError: .*'speed'"),
-        ({"optimizer": {"name": "SGD", "learning_rate": -1}}, "learning_rate must be"),
-        ({"optimizer": {"name": "SGD", "learning_rate": 10**400}}, "OverflowError|learning_rate"),
-        ({"custom": ["f"]}, "'f' is a function of your own"),
-    ],
-)
-def test_what_it_was_compiled_with(change: Any, message: str, tmp_path: Path) -> None:
-    import re
-
-    about, tensors = contents()
-    about["compile"] |= change
-    path = written(tmp_path, json.dumps(about), tensors)
-    assert re.search(f"what it was compiled with cannot be restored: .*({message})", refused(path))
-    assert nc.load(path, compile=False).loss is None
-
-
 def test_a_custom_layer_that_fails_is_told_in_one_line(tmp_path: Path) -> None:
     class Bad(nc.Layer):
         def build(self, input_shape: Any, rng: Any) -> Any:

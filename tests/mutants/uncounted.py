@@ -30,6 +30,7 @@ _CONSTANT_ALONG = "The gradient of a mean is the same for all pixels: reversed, 
 
 # The same function as the right one: name and proof.
 EQUIVALENT = {
+    "add: da and db exchanged": "Both are dy: the same array.",
     "conv2d_backward_bias (C4), index shift: upstream[n, i, j, f] becomes "
     "upstream[before(n), i, j, f]": _SUM_IN_A_CIRCLE,
     "conv2d_backward_bias (C4), index shift: upstream[n, i, j, f] becomes "

@@ -10,8 +10,9 @@ import pytest
 
 from nanocnn import ops
 
-from .mistakes import MATRIX, WRONG_TYPES, WRONG_VALUES, W, X, f32
+from .mistakes import MATRIX, WRONG_VALUES, W, X, f32
 from .norm_mistakes import NORM, WRONG_NORMS
+from .type_mistakes import WRONG_TYPES
 
 FORWARDS = [
     lambda x: ops.conv2d_forward(x, W),

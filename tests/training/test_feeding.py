@@ -106,7 +106,8 @@ def test_masks_and_a_small_segmenter() -> None:
     assert model.output_shape == (10, 10, 2)
     assert history["val_accuracy"][-1] > 0.97
     scores = model.evaluate(with_masks(8, 1))
-    assert scores == (history["val_loss"][-1], history["val_accuracy"][-1])
+    # In larger batches than while training: sums differ in the last digit.
+    assert scores == pytest.approx((history["val_loss"][-1], history["val_accuracy"][-1]))
     assert model.predict(dataset).shape == (24, 10, 10, 2)
 
 

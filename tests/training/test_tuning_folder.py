@@ -88,7 +88,10 @@ def test_damaged_files_are_made_again(tmp_path: Path) -> None:
     [
         ({"trials": 7}, "trials is 6 there and 7 here"),
         ({"seed": 1}, "seed is 0 there and 1 here"),
-        ({"space": {**SPACE, "learning_rate": uniform(0.1, 0.2)}}, "space is {'learning_rate'"),
+        (
+            {"space": {**SPACE, "learning_rate": uniform(0.1, 0.2)}},
+            "space.learning_rate.type is 'log_uniform' there",
+        ),
         ({"monitor": "val_accuracy"}, "monitor is 'val_loss' there and 'val_accuracy' here"),
         ({"label_smoothing": 0.1}, "label_smoothing is 0.0 there and 0.1 here"),
         ({"data": (X, 1 - Y)}, "data is '"),

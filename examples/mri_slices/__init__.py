@@ -1,0 +1,1 @@
+"""What `brain_tumour_segmentation.py` is made of: its data, its recipe, its measures."""
