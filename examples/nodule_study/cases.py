@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,16 +68,17 @@ def read(path: str | Path, with_test: bool = False) -> Data:
     name = Path(path).name
     try:
         archive = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise nc.data.DataError(f"file {name!r} cannot be read as .npz: {error}") from None
-    if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise nc.data.DataError(f"file {name!r} holds a bare array; needed is an .npz archive")
-    with archive:
-        if missing := [key for key in NEEDED if key not in archive.files]:
-            raise nc.data.DataError(
-                f"file {name!r} has no {', '.join(missing)}; needed are {', '.join(NEEDED)}"
-            )
-        arrays = {key: archive[key] for key in NEEDED}
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise ValueError("it holds a bare array")
+        with archive:
+            if missing := [key for key in NEEDED if key not in archive.files]:
+                raise ValueError(f"it has no {', '.join(missing)}")
+            arrays = {key: archive[key] for key in NEEDED}
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise nc.data.DataError(
+            f"file {name!r} cannot be read ({error}); needed is an .npz archive of "
+            f"{', '.join(NEEDED)}"
+        ) from None
     parts = [
         _part({key: array[arrays["split"] == number] for key, array in arrays.items()}, where, name)
         if where != "test" or with_test

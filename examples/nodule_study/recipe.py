@@ -6,6 +6,11 @@
 
 What matters in so small an image is size and margin. So nothing that is done to it changes either:
 it is turned, mirrored and moved by whole pixels, never zoomed or interpolated.
+
+Tried on LIDC's 156 validation nodules, seed 0, AUC in the largest slice: this 0.904 (the area alone
+0.894); half the channels on 32 pixels 0.904; neighbouring slices as channels 0.890; mixup 0.881;
+softer targets 0.900; averaged weights 0.898, with the area as a second channel 0.897. An interval
+of 95 % is as wide as 0.1, so these are hardly to be told apart; the simplest stands here.
 """
 
 from __future__ import annotations
