@@ -15,22 +15,25 @@ from nanocnn.evaluation import Estimate, estimate, mean_absolute_error, r2
 from .cases import Part
 from .recipe import BATCH_SIZE, crop
 
-EPOCHS, LEARNING_RATE = 60, 1e-2
+EPOCHS, LEARNING_RATE = 150, 1e-2
 MM = 10.0  # the head answers in centimetres: near 1, where networks start
 
 
-def train(classifier: nc.Sequential, part: Part, seed: int, verbose: bool = False) -> nc.Sequential:
+def train(classifier: nc.Sequential, part: Part, seed: int) -> nc.Sequential:
     """Return the classifier's body with a head that estimates each slice's diameter, in cm."""
     body = classifier[:-1]
     body.freeze()
     head = nc.Sequential(
-        [nc.BatchNorm(), nc.Dense(32, activation="relu"), nc.Dense(1)],
+        [nc.Dense(32, activation="relu"), nc.Dense(1)],
         input_shape=body.output_shape, seed=seed, name="diameter",
     )  # fmt: skip
     head.compile(nc.Adam(LEARNING_RATE), loss="mean_squared_error", metrics=[])
     # What a frozen body says of an image is always the same, so it is asked once.
     features = body.predict(crop(part.images), batch_size=BATCH_SIZE)
-    head.fit(features, part.diameters / MM, epochs=EPOCHS, batch_size=BATCH_SIZE, verbose=verbose)
+    head.fit(
+        features, part.diameters / MM, epochs=EPOCHS, batch_size=BATCH_SIZE,
+        callbacks=[nc.schedules.Cosine()], verbose=False,
+    )  # fmt: skip
     return nc.Sequential([body, head], input_shape=classifier.input_shape)
 
 

@@ -20,7 +20,7 @@ from nanocnn.evaluation import Estimate, accuracy, auc, estimate, paired_differe
 from .cases import Data, Part
 
 CROP = 40  # pixels a side: 99 % of the nodules fit, and the margin of black costs time only
-EPOCHS, BATCH_SIZE = 24, 64
+EPOCHS, BATCH_SIZE = 16, 64
 LEARNING_RATE, WEIGHT_DECAY, WARM_UP = 3e-3, 0.05, 0.5
 # How likely malignant, for a rating of 1, 2, 4 or 5: the sure ones teach more than the unsure ones.
 SOFT_TARGETS = {1: 0.05, 2: 0.25, 4: 0.75, 5: 0.95}

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 import nanocnn as nc
 from nanocnn.evaluation import accuracy, confusion_matrix, estimate, quadratic_kappa
 
-from .cosine import CosineDecay
 from .photographs import Photographs, local_contrast
 
 GRADES = ("none", "mild", "moderate", "severe", "proliferative")
@@ -90,7 +89,7 @@ def train(
         loader,
         epochs=recipe.epochs,
         validation_data=(prepare(val), val.grades),
-        callbacks=[CosineDecay(), *callbacks],
+        callbacks=[nc.schedules.Cosine(warmup=min(1, recipe.epochs / 4)), *callbacks],
         seed=seed,
         verbose=verbose,
     )

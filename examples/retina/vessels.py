@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 import nanocnn as nc
 from nanocnn.evaluation import dice, estimate, sensitivity, specificity
 
-from .cosine import CosineDecay
 from .patches import IGNORE, Patches
 from .photographs import Photographs, local_contrast
 
@@ -82,7 +81,7 @@ def train(
         Patches(*prepare(train), *cut, augment),
         epochs=recipe.epochs,
         validation_data=watched,
-        callbacks=[CosineDecay(), *callbacks],
+        callbacks=[nc.schedules.Cosine(warmup=min(1, recipe.epochs / 4)), *callbacks],
         seed=seed,
         verbose=verbose,
     )
@@ -117,9 +116,7 @@ def measure(
 ) -> NDArray[np.float64]:
     """Return a metric of each photograph against the first observer, in the field of view."""
     pairs = zip(photographs.vessels, predicted, photographs.field, strict=True)
-    return np.array(
-        [metric(true[field], guess[field].astype(int), positive=1) for true, guess, field in pairs]
-    )
+    return np.array([metric(true[field], guess[field], positive=1) for true, guess, field in pairs])
 
 
 def evaluate(segmenter: Segmenter, photographs: Photographs) -> dict[str, Any]:
