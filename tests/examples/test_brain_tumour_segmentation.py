@@ -138,7 +138,7 @@ def test_folders_of_images_and_masks(tmp_path):
     """Discs that are as bright as nothing else: learnt in a few epochs, each picture a case."""
     root = write_pictures(tmp_path / "scans", n=40)
     out = tmp_path / "out"
-    done = run("--data", root, "--size", 32, "--epochs", 8, "--out", out)
+    done = run("--data", root, "--size", 32, "--epochs", 12, "--out", out)
     found, cases, model = check_outputs(done, out)
     assert sum(found["n_slices"].values()) + 6 == 40  # 15 % for testing
     assert {case["case"] for case in cases} < {f"p{i:02d}" for i in range(40)}
