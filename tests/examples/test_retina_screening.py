@@ -186,11 +186,26 @@ def test_patches_are_cut_where_their_masks_say(parts):
         np.testing.assert_array_equal(y, labels[n, i : i + 8, j : j + 8])
 
 
+def test_what_is_turned_takes_its_mask_along(parts):
+    """Patches of a picture of the mask show their own masks, in all eight positions."""
+    patches = parts["patches"]
+    masks = np.zeros((1, 30, 30), np.uint8)
+    masks[0, 4:20, 10:13] = masks[0, 4:8, 10:26] = 1  # an L
+    loader = patches.Patches(
+        masks[..., None].astype(np.float32), masks, 16, 64, 64, 0, nc.data.Augment(flip="both")
+    )
+    images, labels = loader.peek()
+    known = labels != patches.IGNORE
+    np.testing.assert_array_equal(images[..., 0][known], labels[known])
+    upright = (np.diff(images[..., 0], axis=1) != 0).sum(axis=(1, 2))
+    assert len(np.unique(upright)) > 8
+
+
 def test_patches_are_new_in_each_epoch_and_the_same_for_a_seed(parts):
     patches = parts["patches"]
     rng = np.random.default_rng(0)
     images, masks = rng.random((2, 40, 40, 3), np.float32), np.zeros((2, 40, 40), np.uint8)
-    augment = nc.data.Augment(rotate=180, flip="both", seed=1)
+    augment = nc.data.Augment(flip="both", brightness=0.1, seed=1)
     first, again, other = (
         patches.Patches(images, masks, 16, 6, 6, seed, augment) for seed in (0, 0, 1)
     )
