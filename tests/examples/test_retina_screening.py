@@ -243,12 +243,15 @@ def test_the_threshold_is_the_best_on_the_photographs_given(parts):
 def test_lesions_can_be_told_from_the_rest(parts):
     """The grader learns the extremes, nothing and many haemorrhages, in a few epochs."""
     grades, photographs = parts["grades"], parts["photographs"]
-    drawn = photographs.draw_phantoms(120, seed=0, first_patient=0, size=64, difficulty=0)
-    chosen = np.flatnonzero((drawn.grades == 0) | (drawn.grades == 3))
-    few = photographs.Photographs(*(None if a is None else a[chosen] for a in drawn))
-    recipe = grades.Recipe(width=8, epochs=6)
-    grader = grades.train(few, few, 0, recipe, verbose=False)
-    assert grades.evaluate(grader, few)["quadratic_kappa"] > 0.8
+
+    def draw(n, first_patient):
+        drawn = photographs.draw_phantoms(n, 0, first_patient, size=64, difficulty=0)
+        chosen = np.isin(drawn.grades, (0, 3))
+        return photographs.Photographs(*(None if a is None else a[chosen] for a in drawn))
+
+    train, val = draw(300, 0), draw(60, 500)
+    grader = grades.train(train, val, 0, grades.Recipe(width=8, epochs=8), verbose=False)
+    assert grades.evaluate(grader, val)["quadratic_kappa"] > 0.5
 
 
 @pytest.mark.data
