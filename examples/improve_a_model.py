@@ -5,10 +5,11 @@
                                                        an .npz file in the MedMNIST format
 
 The article's list: augmentation, a falling learning rate, regularization, ResNet, DenseNet, other
-losses. Each step changes one thing of the best settings so far and is trained with three seeds; it
-is kept if it gains more on validation images than chance would. The order matters: what is kept
-early changes what can be gained later. The test images are looked at once, at the end, with the
-network at the start and the one at the end; those of your own data with `--test` alone.
+losses. Each step adds one thing to those before it and is trained with three seeds; what is worse
+on validation images than chance explains is taken back, and tried once more at the end. The order
+matters: what brings nothing to the first network may be what the next one needs. The test images
+are looked at once, at the end, with the network at the start and the best one; those of your own
+data with `--test` alone.
 
 A run that is interrupted goes on where it was. In `--out`: table.txt, steps.png, runs.jsonl,
 weights/ and metrics.json. For research and teaching; no medical device.
@@ -85,7 +86,7 @@ def choose(data: Data, records: Records, args: argparse.Namespace) -> tuple[list
                 bar.update(args.epochs)
             values.append(run[args.measure])
         if len(records.runs) > finished:  # not while an interrupted comparison is caught up with
-            records.keep_only(Settings(), best, tried)
+            records.keep_only(Settings(), best, tried)  # which may be the best from now on
         if not args.quiet:
             tqdm.write(f"{name:28}" + "".join(f"{v:8.3f}" for v in values), sys.stdout)
         return values

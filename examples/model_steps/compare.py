@@ -1,12 +1,14 @@
-"""Step by step: is a network with one thing changed better than the best one so far?
+"""Step by step: is a network with one thing more better than without it?
 
-Each settings is trained with a few seeds. A step is kept if it gained more, in the mean over the
-seeds, than the spread, which is how far two single runs differ by chance:
+Each settings is trained with a few seeds. A gain counts if it is larger than the spread, which is
+how far two single runs differ by chance:
 
-    gain = mean(with the step) - mean(best so far),   spread = sqrt(s1^2 + s2^2)
+    gain = mean(with the step) - mean(before),   spread = sqrt(s1^2 + s2^2)
 
 with s1, s2 the standard deviations over the seeds. For three seeds this is a t of 1.7, so in one
-of about ten cases a step that brings nothing would be kept.
+of about ten cases a step that brings nothing would seem to gain. A step that is worse beyond the
+spread is taken back; one within it stays, since what a small network has no use for may be what a
+larger one needs. In the end the settings with the best mean are chosen.
 """
 
 from __future__ import annotations
@@ -19,10 +21,11 @@ import numpy as np
 from .steps import STEPS, Settings
 
 BASE = "the article's network"
+GAIN, WITHIN, WORSE = "gain", "within the spread", "worse, taken back"
 
 
 class Row(NamedTuple):
-    """A step: what was measured with it, and with the best settings before it."""
+    """A step: what was measured with it, and with the settings that it was added to."""
 
     name: str
     settings: Settings
@@ -49,43 +52,50 @@ def climb(
     measure: Callable[[str, Settings, Settings], list[float]],
     expect: Callable[[int], None] = lambda ahead: None,
 ) -> tuple[list[Row], Settings]:
-    """Try all steps, keep the good ones; return a row for each, and the settings at the end.
+    """Try all steps; return a row for each, and the settings with the best mean.
 
-    What was not kept is tried once more at the end: a small network may have no use for what helps
-    a larger one. The networks themselves are not, as that would be a step back.
+    What was taken back is tried once more at the end, with the network that was arrived at; other
+    networks are not, as that would be a step back.
 
     Parameters
     ----------
-    measure : function of a step's name, its settings, and the best settings before it
+    measure : function of a step's name, its settings, and the best settings so far
         Returns the measure of each seed.
     expect : function
         Told how many settings are ahead, for a progress bar.
     """
-    best = Settings()
+    now = Settings()
     expect(1 + len(STEPS))
-    rows = [Row(BASE, best, measure(BASE, best, best), [], "base")]
-    top = rows[0]  # the last row that was kept
+    rows = [Row(BASE, now, measure(BASE, now, now), [], "base")]
+    top = last = rows[0]  # the best row, and the one that the next step is added to
     once = [(step.name, step) for step in STEPS]
     again = [(f"{step.name}, again", step) for step in STEPS if "network" not in step.changes]
     for steps in (once, again):
         known = {row.settings for row in rows}
-        ahead = [(name, step) for name, step in steps if step.applied_to(best) not in known]
+        back = {row.name for row in rows if row.verdict == WORSE}
+        ahead = [
+            (name, step)
+            for name, step in steps
+            if steps is once or (step.name in back and step.applied_to(now) not in known)
+        ]
         for k, (name, step) in enumerate(ahead):
             expect(len(ahead) - k)
-            tried = step.applied_to(best)
-            row = Row(name, tried, measure(name, tried, best), top.values, "")
+            tried = step.applied_to(now)
+            row = Row(name, tried, measure(name, tried, top.settings), last.values, "")
             row = row._replace(verdict=judge(row))
             rows.append(row)
-            if row.verdict == "kept":
-                best, top = tried, row
-    return rows, best
+            if np.mean(row.values) > np.mean(top.values):
+                top = row
+            if row.verdict != WORSE:
+                now, last = tried, row
+    return rows, top.settings
 
 
 def judge(row: Row) -> str:
-    """Say what a step brought: kept, worse, or nothing that stands out from chance."""
+    """Say what a step brought: a gain, a loss, or nothing that stands out from chance."""
     if abs(row.gain) <= row.spread:
-        return "within the spread"
-    return "kept" if row.gain > 0 else "worse"
+        return WITHIN
+    return GAIN if row.gain > 0 else WORSE
 
 
 def title(measure: str) -> str:

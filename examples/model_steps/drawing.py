@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from .compare import Row, title
+from .compare import GAIN, WITHIN, WORSE, Row, title
 
 DPI = 120
-COLOURS = {"base": "#444444", "kept": "#0072B2", "worse": "#C1121F", "within the spread": "#707070"}
+COLOURS = {"base": "#444444", GAIN: "#0072B2", WORSE: "#C1121F", WITHIN: "#707070"}
 
 
 def draw(rows: list[Row], measure: str, path: Path, note: str | None) -> None:
@@ -21,7 +21,7 @@ def draw(rows: list[Row], measure: str, path: Path, note: str | None) -> None:
     ax = fig.add_subplot()
     for y, row in enumerate(rows):
         colour = COLOURS[row.verdict]
-        if row.before:  # what this step stood on: the mean of the best before it
+        if row.before:  # what this step is added to
             ax.plot([np.mean(row.before)] * 2, [y - 0.5, y + 0.5], "--", color="#555555", lw=1)
         ax.plot(row.values, [y] * len(row.values), "o", color=colour, alpha=0.55, markersize=6)
         ax.plot([np.mean(row.values)] * 2, [y - 0.28, y + 0.28], "-", color=colour, lw=3)
@@ -31,7 +31,7 @@ def draw(rows: list[Row], measure: str, path: Path, note: str | None) -> None:
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.set_xlabel(
         f"{title(measure)} on validation images: a dot for each seed, a bar for their mean;\n"
-        "dashed: the best settings so far, which the step is added to"
+        "dashed: the mean of what the step is added to"
     )
     ax.grid(axis="x", color="#DDDDDD", lw=0.8)
     ax.set_axisbelow(True)

@@ -54,8 +54,10 @@ from model_steps.training import Ticks, probabilities
 NETWORKS = 4
 EPOCHS = 14
 BATCH_SIZE = 64
-AUGMENT = {"rotate": 12, "zoom": 0.15, "shift": 0.1, "brightness": 0.15, "contrast": 0.35,
-           "gamma": 0.4, "noise": 0.05, "blur": 0.7, "cutout": 0.3}  # fmt: skip
+AUGMENT: dict[str, Any] = {
+    "rotate": 12, "zoom": 0.15, "shift": 0.1, "brightness": 0.15, "contrast": 0.35, "gamma": 0.4,
+    "noise": 0.05, "blur": 0.7, "cutout": 0.3,
+}  # fmt: skip
 # What another hospital might send: for validation images, since their own kind is too easy.
 CHANGED = nc.data.Augment(
     rotate=12, zoom=0.18, shift=0.1, brightness=0.15, contrast=0.35, gamma=0.4, noise=0.05,
@@ -131,9 +133,8 @@ def brightest_apart(data: Data) -> Data:
 
     A stand-in for another mixture. The test part stays where it is.
     """
-    images, labels = (
-        np.concatenate(pair) for pair in zip(data.train[:2], data.val[:2], strict=True)
-    )
+    images = np.concatenate([data.train.images, data.val.images])
+    labels = np.concatenate([data.train.labels, data.val.labels])
     brightness = images.mean(axis=(1, 2, 3))
     apart = np.zeros(len(labels), bool)
     for label in np.unique(labels):

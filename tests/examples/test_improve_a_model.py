@@ -1,4 +1,4 @@
-"""The list of improvements as a user runs it, and the rule by which a step is kept."""
+"""The list of improvements as a user runs it, and the rule by which steps are judged."""
 
 import csv
 import hashlib
@@ -19,9 +19,10 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 sys.path.insert(0, str(EXAMPLES))  # as for a script in that folder
 
 from model_steps import compare, images, training  # noqa: E402
+from model_steps.compare import GAIN, WITHIN, WORSE  # noqa: E402
 from model_steps.steps import STEPS, Settings  # noqa: E402
 
-ROWS = 1 + len(STEPS)  # at least: what was not kept is tried again
+ROWS = 1 + len(STEPS)  # at least: what was worse is tried again
 
 
 def run(*arguments):
@@ -201,52 +202,63 @@ def fake(scores):
     return measure, calls
 
 
-def test_a_step_is_kept_only_beyond_the_spread():
+def test_verdicts():
     spread = np.hypot(0.01, 0.01)
-    scores = {
-        STEPS[0].name: 0.5 + 0.9 * spread,
-        STEPS[1].name: 0.5 + 1.1 * spread,
-        STEPS[2].name: 0.5 + 0.05 * spread,
-    }
+    scores = {s.name: 0.5 for s in STEPS}
+    scores[STEPS[0].name] = 0.5 + 1.1 * spread
+    scores[STEPS[1].name] = 0.5 + 0.2 * spread
+    scores[STEPS[2].name] = 0.5 + 0.0 * spread
     measure, calls = fake(scores)
     rows, chosen = compare.climb(measure)
-    verdicts = [row.verdict for row in rows]
-    assert verdicts[:4] == ["base", "within the spread", "kept", "worse"]
-    assert set(verdicts[4:]) == {"worse"}
-    assert chosen == STEPS[1].applied_to(Settings())
-    assert rows[3].gain == pytest.approx(-1.05 * spread)
-    assert rows[3].spread == pytest.approx(spread)
-    assert calls[3] == (STEPS[2].name, STEPS[2].applied_to(chosen), chosen)
+    assert [row.verdict for row in rows[:4]] == ["base", GAIN, WITHIN, WITHIN]
+    assert rows[1].gain == pytest.approx(1.1 * spread)
+    assert rows[1].spread == pytest.approx(spread)
+    assert rows[3].before == rows[2].values
+    assert chosen == STEPS[0].applied_to(Settings())
+    assert calls[3] == (
+        STEPS[2].name,
+        Settings(augment=True, cosine=True, dropout=0.3),
+        Settings(augment=True),
+    )
 
 
-def test_what_was_not_kept_is_tried_again_on_what_was():
-    """Augmentation, dropout: no use for the first network, but for the better one."""
-    scores = {"ResNet-8": 0.6, "augmentation, again": 0.7, "dropout 0.3, again": 0.8}
+def test_what_is_worse_is_taken_back_and_tried_again_at_the_end():
+    """A falling rate and dropout: a harm to the first network, a help to the better one."""
+    scores = {"falling learning rate": 0.4, "dropout 0.3": 0.4, "DenseNet": 0.3}
+    scores |= dict.fromkeys(("ResNet-8", "class weights", "label smoothing 0.1"), 0.6)
+    scores |= {"focal loss": 0.6, "falling learning rate, again": 0.7, "dropout 0.3, again": 0.8}
     measure, calls = fake(scores)
     rows, chosen = compare.climb(measure)
-    kept = [row.name for row in rows if row.verdict == "kept"]
-    assert kept == list(scores)
-    assert chosen == Settings(network="resnet", augment=True, dropout=0.3)
-    names = [name for name, _, _ in calls]
-    assert "DenseNet, again" not in names
-    # Tried with ResNet-8 already: nothing was kept between the first time and the second.
-    assert "class weights, again" not in names
+    verdicts = {row.name: row.verdict for row in rows}
+    assert [name for name in verdicts if verdicts[name] == WORSE] == [
+        "falling learning rate",
+        "dropout 0.3",
+        "DenseNet",
+    ]
+    assert [row.name for row in rows[ROWS:]] == [
+        "falling learning rate, again",
+        "dropout 0.3, again",
+    ]
+    assert chosen == Settings(
+        augment=True, cosine=True, dropout=0.3, weight_decay=0.05, network="resnet",
+        class_weights=True, focal=True,
+    )  # fmt: skip
     assert len({settings for _, settings, _ in calls}) == len(calls)
 
 
-def test_nothing_is_kept_where_nothing_helps():
-    measure, calls = fake({})
+def test_nothing_is_chosen_where_nothing_helps():
+    measure, calls = fake({step.name: 0.499 for step in STEPS})
     rows, chosen = compare.climb(measure)
     assert chosen == Settings()
-    assert {row.verdict for row in rows[1:]} == {"within the spread"}
+    assert {row.verdict for row in rows[1:]} == {WITHIN}
     assert len(calls) == ROWS
 
 
-def test_steps_build_on_those_that_were_kept():
+def test_steps_build_on_each_other():
     rising = {step.name: 0.5 + 0.03 * k for k, step in enumerate(STEPS, 1)}
     ahead = []
     rows, chosen = compare.climb(fake(rising)[0], ahead.append)
-    assert {row.verdict for row in rows[1:ROWS]} == {"kept"}
+    assert {row.verdict for row in rows[1:]} == {GAIN}
     assert chosen == Settings(
         augment=True, cosine=True, dropout=0.3, weight_decay=0.05, network="densenet",
         class_weights=True, label_smoothing=0.0, focal=True,
