@@ -11,10 +11,11 @@ import pytest
 from PIL import Image
 
 import nanocnn as nc
-from examples.nodule_study import cases, phantoms, recipe
 from nanocnn.evaluation import auc
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+sys.path.insert(0, str(EXAMPLES))  # as for the script itself; `examples` is the tests' folder here
+from nodule_study import cases, phantoms, recipe  # noqa: E402
 
 
 def run(*arguments, threads="1"):
