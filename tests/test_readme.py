@@ -109,7 +109,7 @@ def test_networks_run_as_printed(tmp_path, monkeypatch):
         pixels = np.random.default_rng(seed).random((4, 16, 16, 1), np.float32)
         names |= {f"slices{part}": pixels, f"masks{part}": (pixels[..., 0] > 0.5).astype(int)}
     small = networks.replace("(128, 128, 1)", "(16, 16, 1)").replace("width=16", "width=2")
-    small = small.replace("depth=4", "depth=2").replace("epochs=30", "epochs=2")
+    small = small.replace("depth=4", "depth=2").replace("epochs=30", "epochs=3")
     exec(compile(small, "README.md", "exec"), names)
     x, folded = names["slices"], names["quick"].predict(names["slices"])
     np.testing.assert_allclose(folded, names["net"].predict(x), rtol=0, atol=1e-4)
