@@ -37,7 +37,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script: `benchmarks` is a package
 
 import nanocnn as nc
-from benchmarks import calls, image_calls, loss_calls, script
+from benchmarks import calls, image_calls, join_calls, loss_calls, script
 from benchmarks.cases import RUNGS, Case, function_of, without_case
 from benchmarks.ladder_picture import draw
 
@@ -82,6 +82,8 @@ def ladder_cases(smoke: bool = False) -> list[Case]:
             found.append(calls.norm(which, shape))
         for name in ("relu", "leaky_relu", "sigmoid", "tanh", "gelu", "dropout"):
             found += [calls.elementwise(f"{name}_{way}", (SIZES[level],)) for way in WAYS]
+        for name in ("add_forward", "concatenate_forward", "concatenate_backward"):
+            found.append(join_calls.join(name, IMAGES[level]))
         found.append(calls.mask(SIZES[level]))
         found += [calls.elementwise(f"softmax_{way}", ROWS[level]) for way in WAYS]
         for name in ("warp_images", "blur_images", "adjust_images"):

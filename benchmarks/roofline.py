@@ -30,7 +30,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script: `benchmarks` is a package
 
 import nanocnn as nc
-from benchmarks import calls, image_calls, loss_calls, script
+from benchmarks import calls, image_calls, join_calls, loss_calls, script
 from benchmarks.cases import RUNGS, Case
 from benchmarks.roofline_picture import draw
 
@@ -141,11 +141,11 @@ def _passes_over_memory(smoke: bool) -> list[Placed]:
         for interpolation in ("nearest", "bilinear"):
             case = calls.upsample(f"upsample2d_{way}", halves, interpolation)
             found.append(Placed(case, "pooling"))
-        found.append(Placed(calls.zero_pad(f"zero_pad2d_{way}", images), "pooling"))
     for name in ("relu", "sigmoid", "tanh", "gelu", "leaky_relu"):
         for way in ("forward", "backward"):
             case = calls.elementwise(f"{name}_{way}", images)
             found.append(Placed(case, "activation", target if name != "leaky_relu" else None))
+    found.append(Placed(join_calls.join("add_forward", images), "activation"))
     for way in ("forward", "backward"):
         found.append(Placed(calls.elementwise(f"dropout_{way}", images), "dropout", target))
     for k in (16,) if smoke else (16, 1024):

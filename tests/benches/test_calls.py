@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import calls, image_calls, ladder, loss_calls, roofline, script
+from benchmarks import calls, image_calls, join_calls, ladder, loss_calls, roofline, script
 from benchmarks.cases import RUNGS, Case, without_case
 from nanocnn import kernels, losses, ops, reference, vectorized
 from nanocnn.kernels import choice
@@ -81,6 +81,8 @@ def test_the_ladder_refuses_to_leave_something_out(
         (calls.upsample("upsample2d_forward", (2, 3, 4, 5)), 18 * 120, 4 * 600),
         (calls.zero_pad("zero_pad2d_forward", (2, 3, 4, 5)), 0, 4 * (120 + 300)),
         (calls.elementwise("relu_backward", (3, 4)), 12, 3 * 48),
+        (join_calls.join("add_forward", (3, 4)), 12, 3 * 48),
+        (join_calls.join("concatenate_backward", (3, 4)), 0, 2 * 48),
         (calls.elementwise("softmax_forward", (3, 4)), 60, 2 * 48),
         (calls.norm("batch_norm_backward", (6, 4)), 24 * 9, 3 * 96),
         (calls.norm("group_norm_forward", (2, 3, 4)), 24 * 7, 2 * 96),

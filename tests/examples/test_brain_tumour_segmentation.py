@@ -86,6 +86,7 @@ def test_phantoms_without_arguments_but_small(phantoms):
     assert "validation part" in done.stdout
 
 
+@pytest.mark.slow
 def test_same_seed_same_weights_on_any_number_of_threads(phantoms, tmp_path):
     _, _, found, _, _ = phantoms
     done = run("--limit", 6, "--epochs", 2, "--size", 64, "--out", tmp_path, threads=1)
@@ -93,6 +94,7 @@ def test_same_seed_same_weights_on_any_number_of_threads(phantoms, tmp_path):
     assert again["weights_sha256"] == found["weights_sha256"]
 
 
+@pytest.mark.slow
 def test_the_test_part_of_phantoms_is_other_patients_and_no_reading(phantoms, tmp_path):
     _, _, _, before, _ = phantoms
     register = tmp_path / "readings.csv"
@@ -176,6 +178,7 @@ def write_volumes(path, n=(4, 2, 2)):
     return path
 
 
+@pytest.mark.slow
 def test_volumes_and_the_register_of_test_readings(tmp_path):
     path, register = write_volumes(tmp_path / "made_up.npz"), tmp_path / "readings.csv"
     register.write_text("date,commit,data,seed,accuracy\n2020-01-01,abc,others,7,0.9\n")
@@ -199,6 +202,7 @@ def test_volumes_and_the_register_of_test_readings(tmp_path):
     assert written == pytest.approx(found["mean_dice"], abs=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_real_hippocampi_of_the_validation_part(tmp_path, data_dir):
     path = data_dir / "msd_hippocampus_48x64x48.npz"

@@ -104,6 +104,7 @@ def test_weights_of_base_and_chosen_are_kept_and_no_others(small):
     assert nc.load(files[0]).input_shape == (64, 64, 1)
 
 
+@pytest.mark.slow
 def test_goes_on_after_an_interruption_to_the_same_end(small, tmp_path):
     _, out, found = small
     again = tmp_path / "again"
@@ -138,6 +139,7 @@ def test_a_folder_with_another_comparison_is_refused(small, change):
     assert (out / "runs.jsonl").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_own_data_are_tested_only_when_asked_for_and_then_noted(tmp_path):
     path, out = write_npz(tmp_path / "squares.npz"), tmp_path / "out"
     table = tmp_path / "readings.csv"

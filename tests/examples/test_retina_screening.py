@@ -75,6 +75,7 @@ def test_phantoms_without_arguments_but_small(tmp_path):
     assert "no medical device" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_file_is_measured_on_validation_and_on_test_only_when_told(tmp_path):
     file, readings = write_file(tmp_path / "photographs.npz"), tmp_path / "readings.csv"
     shas = []
@@ -240,6 +241,7 @@ def test_the_threshold_is_the_best_on_the_photographs_given(parts):
     assert (exact["dice"], exact["dice_interval"]) == (1.0, [1.0, 1.0])
 
 
+@pytest.mark.slow
 def test_lesions_can_be_told_from_the_rest(parts):
     """The grader learns the extremes, nothing and many haemorrhages, in a few epochs."""
     grades, photographs = parts["grades"], parts["photographs"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -89,6 +90,7 @@ def stop_at(place: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     if len(sys.argv) > 2:
         stop_at(sys.argv[2])
     print(train(sys.argv[1]))
