@@ -67,10 +67,11 @@ def read(path: str | Path, with_test: bool = False) -> Data:
     """Read an .npz file made as `lidc_nodule_64.npz` is."""
     name = Path(path).name
     try:
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise ValueError("it holds a bare array")
-        with archive:
+        # Opened here: NumPy leaves a file open that turns out to be no archive.
+        with open(path, "rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise ValueError("it holds a bare array")
             if missing := [key for key in NEEDED if key not in archive.files]:
                 raise ValueError(f"it has no {', '.join(missing)}")
             arrays = {key: archive[key] for key in NEEDED}

@@ -24,9 +24,12 @@ def test_everything_exported_has_a_case() -> None:
     assert without_case(SMALL) == []
     timed = {p.case.function for smoke in (True, False) for p in roofline.roofline_cases(smoke)}
     compiled = {n for n in kernels.__all__ if callable(getattr(kernels, n))}
-    # A view of the same memory has neither operations nor bytes; the gradients of weight and bias
-    # together are those of the weight, whose loop adds up what it has copied anyway.
-    without = {"flatten_forward", "flatten_backward", "conv2d_backward_weight_and_bias"}
+    # A view of the same memory has neither operations nor bytes, and copies have no operations; the
+    # gradients of weight and bias together are those of the weight, whose loop adds up what it has
+    # copied anyway.
+    copies = {f"{op}_{way}" for op in ("concatenate", "zero_pad2d") for way in ladder.WAYS}
+    views = {"flatten_forward", "flatten_backward"}
+    without = {*copies, *views, "conv2d_backward_weight_and_bias"}
     assert compiled - timed == without
 
 
@@ -91,11 +94,8 @@ def test_the_ladder_refuses_to_leave_something_out(
         (loss_calls.loss("softmax_cross_entropy", 2, 3), 60, 6 * (4 + 4 + 8)),
         # 24 pixels, 72 numbers: 24 * 14 for places, 72 * 9; a byte for each pixel of both masks.
         (image_calls.augmentation("warp_images", (1, 4, 6, 3)), 984, 2 * 288 + 48),
-        (
-            image_calls.augmentation("blur_images", (1, 4, 6, 3)),
-            72 * 28,
-            2 * 288,
-        ),  # two times 7 taps
+        # Two times 7 taps.
+        (image_calls.augmentation("blur_images", (1, 4, 6, 3)), 72 * 28, 2 * 288),
         (image_calls.augmentation("adjust_images", (1, 4, 6, 3)), 72 * 16, 2 * 288),
         (image_calls.normal_numbers(10), 40, 40),
         (calls.flatten("flatten_forward", (2, 3, 4, 5)), 0, 0),
@@ -138,6 +138,7 @@ def test_bytes_are_those_of_the_arrays(case: Case) -> None:
         **dict.fromkeys(
             calls.NORMS, lambda: sum(a.nbytes for a in every if a.size < given[0].size)
         ),
+        "concatenate_backward": lambda: given[0].nbytes // 2,  # the other branch's channels
         "flatten_forward": lambda: moved,
         "flatten_backward": lambda: moved,
     }

@@ -23,6 +23,8 @@ NO_KERNEL = {
     "categorical_crossentropy",
     "binary_cross_entropy",
     "mean_squared_error",
+    "focal",
+    "tversky",  # of rows; pixels have one
     "dropout_mask",
 }
 
