@@ -202,6 +202,7 @@ def test_a_dense_layer_of_few_samples(dtype: str) -> None:
 
 
 @pytest.mark.compiled
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("target", "rows", "bits", "width", "float32", "float64"),
     [
