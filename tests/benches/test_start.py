@@ -135,6 +135,7 @@ print(before, once.peak())
     assert once.peak() > 1e6
 
 
+@pytest.mark.slow
 def test_a_cold_start_without_peers(tmp_path: Path) -> None:
     told = run("benchmarks/cold_start.py", "--smoke", "--threads", "1", "--out", str(tmp_path))
     assert "must" in told

@@ -136,6 +136,7 @@ def write_nifti(root, n=8):
     return root
 
 
+@pytest.mark.slow
 def test_folders_of_images_and_masks(tmp_path):
     """Discs that are as bright as nothing else: learnt in a few epochs, each picture a case."""
     root = write_pictures(tmp_path / "scans", n=40)
@@ -152,6 +153,7 @@ def test_folders_of_images_and_masks(tmp_path):
     assert probabilities.shape == (1, 32, 32, 2)
 
 
+@pytest.mark.slow
 def test_nifti_volumes_stay_together(tmp_path):
     root, out = write_nifti(tmp_path / "scans"), tmp_path / "out"
     done = run("--data", root, "--size", 32, "--epochs", 1, "--out", out)

@@ -127,6 +127,7 @@ def test_pictures_are_not_blank(walked, name):
     assert sum(part.mean() > 0.003 for part in parts) >= 8
 
 
+@pytest.mark.slow
 def test_other_seeds_come_to_the_same_verdicts(tmp_path, walked):
     _, found = run(tmp_path, seed=7)
     check_verdicts(found["formulas"])

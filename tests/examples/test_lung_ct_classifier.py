@@ -70,6 +70,7 @@ def test_phantoms_without_arguments_but_small(tmp_path):
         assert word in done.stderr, word
 
 
+@pytest.mark.slow
 def test_same_seed_same_weights(tmp_path):
     shas = []
     for threads, name in (("1", "a"), ("2", "b")):

@@ -79,6 +79,7 @@ def test_phantoms_without_arguments_but_small(tmp_path):
         assert words in done.stdout, words
 
 
+@pytest.mark.slow
 def test_same_seed_same_weights_on_any_number_of_threads(tmp_path):
     path, shas = write_file(tmp_path / "nodules.npz"), []
     for threads in ("1", "2"):

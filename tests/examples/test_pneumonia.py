@@ -124,6 +124,7 @@ def test_the_brightest_of_each_class_are_held_out(data):
         assert 0.2 <= len(held_out) / (len(kept) + len(held_out)) < 0.24
 
 
+@pytest.mark.slow
 def test_run_by_its_path(tmp_path):
     arrays = {}
     for part, n in (("train", 32), ("val", 16), ("test", 16)):
