@@ -59,13 +59,15 @@ def describe(part: cases.Part) -> dict[str, Any]:
 def print_summary(found: dict[str, Estimate], what: str) -> None:
     """Print the numbers side by side, and what the difference allows to say."""
     print(f"\n{what}, with 95 % bootstrap intervals (patients drawn)\n")
-    print(f"{'AUC':12} {'a slice':>26} {'a nodule':>26}")
+    print(f"{'AUC':13} {'a slice':>26} {'a nodule':>26}")
     for name, key in (
         ("network", "auc"),
         ("area alone", "area_auc"),
         ("difference", "auc_less_area"),
+        ("both together", "both_auc"),
+        ("less area", "both_auc_less_area"),
     ):
-        print(f"{name:12} {found[f'slice_{key}']!s:>26} {found[f'nodule_{key}']!s:>26}")
+        print(f"{name:13} {found[f'slice_{key}']!s:>26} {found[f'nodule_{key}']!s:>26}")
     difference = found["nodule_auc_less_area"]
     if math.isnan(difference.low):
         verdict = "too few nodules to say anything"
@@ -80,7 +82,7 @@ def print_summary(found: dict[str, Estimate], what: str) -> None:
         print("\ndiameter a slice     mean absolute error, mm          R squared")
         for name in ("network", "area"):
             mae, r2 = found[f"diameter_{name}_mae_mm"], found[f"diameter_{name}_r2"]
-            print(f"{name:12} {mae!s:>27} {r2!s:>26}")
+            print(f"{name:13} {mae!s:>26} {r2!s:>26}")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -12,12 +12,16 @@ from nanocnn.evaluation import Estimate
 
 
 def add(path: Path, found: Mapping[str, Estimate], data: str, seed: int) -> None:
-    """Append the network a nodule and a slice, and its difference to the area, to the table."""
+    """Append the network a nodule and a slice, alone, less the area, and with it, to the table."""
     rows = [
         (f"a {level}", found[f"{level}_accuracy"], found[f"{level}_auc"])
         for level in ("nodule", "slice")
     ]
-    rows.append(("a nodule less area alone", None, found["nodule_auc_less_area"]))
+    rows += [
+        ("a nodule less area alone", None, found["nodule_auc_less_area"]),
+        ("with area a nodule", None, found["nodule_both_auc"]),
+        ("with area a nodule less area alone", None, found["nodule_both_auc_less_area"]),
+    ]
     fresh = not path.exists()
     with path.open("a", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")

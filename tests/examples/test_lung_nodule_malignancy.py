@@ -71,6 +71,8 @@ def test_phantoms_without_arguments_but_small(tmp_path):
         )
         assert difference[0] == pytest.approx(network[0] - area[0])
         assert difference[1] <= difference[0] <= difference[2]
+        both = found[f"{level}_both_auc"]
+        assert found[f"{level}_both_auc_less_area"][0] == pytest.approx(both[0] - area[0])
     assert found["diameter_area_r2"][0] > 0.8
     check_pictures(tmp_path, ("examples.png", "roc.png", "diameters.png"))
     assert nc.load(tmp_path / "model.safetensors").output_shape == (2,)
@@ -105,7 +107,9 @@ def test_real_data_is_judged_on_validation_unless_the_test_part_is_asked_for(tmp
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert found["measured_on"] == "test"
-    head, nodule, _, difference = (line.split(",") for line in readings.read_text().splitlines())
+    head, nodule, _, difference, *with_area = (
+        line.split(",") for line in readings.read_text().splitlines()
+    )
     table = EXAMPLES.parent / "benchmarks" / "test_readings.csv"
     assert head == table.read_text().splitlines()[0].split(",")
     assert nodule[2:6] == ["nodules.npz", "test", "lung_nodule_malignancy.py a nodule", "7"]
@@ -113,6 +117,8 @@ def test_real_data_is_judged_on_validation_unless_the_test_part_is_asked_for(tmp
     assert [float(v) for v in difference[-3:]] == pytest.approx(
         found["nodule_auc_less_area"], abs=1e-4
     )
+    for line, key in zip(with_area, ("nodule_both_auc", "nodule_both_auc_less_area"), strict=True):
+        assert [float(v) for v in line[-3:]] == pytest.approx(found[key], abs=1e-4)
 
 
 def test_the_test_part_is_not_looked_at(tmp_path):
