@@ -1,5 +1,6 @@
 """The nodule example as a user runs it, and the parts that its numbers rest on."""
 
+import csv
 import json
 import os
 import subprocess
@@ -107,18 +108,18 @@ def test_real_data_is_judged_on_validation_unless_the_test_part_is_asked_for(tmp
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert found["measured_on"] == "test"
-    head, nodule, _, difference, *with_area = (
-        line.split(",") for line in readings.read_text().splitlines()
-    )
-    table = EXAMPLES.parent / "benchmarks" / "test_readings.csv"
-    assert head == table.read_text().splitlines()[0].split(",")
-    assert nodule[2:6] == ["nodules.npz", "test", "lung_nodule_malignancy.py a nodule", "7"]
-    assert [float(v) for v in nodule[-3:]] == pytest.approx(found["nodule_auc"], abs=1e-4)
-    assert [float(v) for v in difference[-3:]] == pytest.approx(
-        found["nodule_auc_less_area"], abs=1e-4
-    )
-    for line, key in zip(with_area, ("nodule_both_auc", "nodule_both_auc_less_area"), strict=True):
-        assert [float(v) for v in line[-3:]] == pytest.approx(found[key], abs=1e-4)
+    with open(readings, newline="", encoding="utf-8") as file:
+        (line,) = csv.DictReader(file)
+    assert (line["data"], line["split"], line["seed"]) == ("nodules.npz", "official test", "7")
+    assert line["configuration"] == "lung_nodule_malignancy.py"
+    for column, name in {
+        "auc": "nodule_both_auc",
+        "auc_less_area": "nodule_both_auc_less_area",
+        "network_auc": "nodule_auc",
+        "slice_auc": "slice_auc",
+    }.items():
+        noted = [float(line[column + end]) for end in ("", "_low", "_high")]
+        assert noted == pytest.approx(found[name], abs=1e-4)
 
 
 def test_the_test_part_is_not_looked_at(tmp_path):
