@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 BLUE, GREY, RED = "#0072B2", "#666666", "#C00000"
+NAMES = {"auc": "AUC", "dice": "Dice"}
 
 
 def draw(found: list[tuple[Any, dict[int, Any]]], part: str, path: Path) -> None:
@@ -47,14 +48,14 @@ def _panel(ax: Any, task: Any, measure: str, values: dict[int, Any], part: str) 
         ax.plot([low, high], [k, k], color=BLUE, linewidth=1.5)
         ax.plot(value, k, "o", color=BLUE, markersize=5)
         names.append(f"nanocnn, seed {seed}")
-    title = f"{task.name}: {measure} per {task.unit}, {part} part"
+    title = f"{task.name}: {NAMES.get(measure, measure)} per {task.unit}, {part} part"
     if part == "test":
         for k, (name, value) in enumerate(task.published.get(measure, {}).items(), len(values)):
             ax.plot(value, k, "D", color=GREY, markersize=4)
             names.append(name)
         must, aim = task.targets[measure]
-        ax.axvline(must, color=RED, linewidth=1)
-        ax.axvline(aim, color=RED, linewidth=1, linestyle=":")
+        ax.axvline(must, color=RED, linewidth=1, zorder=0)
+        ax.axvline(aim, color=RED, linewidth=1, linestyle=":", zorder=0)
         title += "   (red: must; dotted: aim)"
     ax.set_yticks(range(len(names)), names, fontsize=8)
     ax.set_ylim(len(names) - 0.4, -0.6)

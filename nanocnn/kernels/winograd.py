@@ -6,8 +6,8 @@
 
 A work item is a block of tiles, taken in row order over all images: a block may run over the end of
 a row or of an image, and is never short but at the very end. V and M of a block stay in the
-second-level cache. Channels are filled up to whole vectors (C) and whole panels (F) with zeros. A
-tile at the border is first copied between zeros; all others are read where they lie.
+second-level cache. Channels are filled up to whole vectors with zeros, columns of U to whole
+panels. A tile at the border is first copied between zeros; all others are read where they lie.
 
 What an item is depends on shapes only, so the bits do not depend on the number of threads.
 """
@@ -17,18 +17,21 @@ from __future__ import annotations
 import numpy as np
 
 from . import elementwise, memory, threads
+from . import winograd_deep as deep
 from . import winograd_loops as loops
 from .elementwise import ACTIVATIONS, RELU
 from .jit import panel_width
-from .microkernel import ACCUMULATE, ZERO
 from .transform import LANES
+from .winograd_tiles import POINTS, TILE
 
 BLOCK_BYTES = 640 << 10  # of V and M in a block of tiles: about the second-level cache
 LEAST_BLOCK, MOST_BLOCK = 24, 192
 PARTS = 4  # of the tiles in dw, each with its own dU ...
 PART_BYTES = 1 << 20  # ... where that is at most this large, and is added to many times;
 PART_TILES = 1024  # with fewer tiles, or a larger dU, V and Z of many tiles are stored
-STORE_BYTES = 48 << 20  # of V and Z that are stored at a time
+DEEP_BYTES = 8 << 20  # of U, from which on it is not stored, where V of all tiles takes ...
+V_BYTES = 12 << 20  # ... at most this much
+STORE_BYTES = 24 << 20  # of V and Z that are stored at a time: they stay in the last-level cache
 
 
 def _up(n, step):
@@ -37,8 +40,13 @@ def _up(n, step):
 
 def _block(c_full, f_full):
     """Return the tiles of a block, a multiple of the register tile's rows."""
-    fits = BLOCK_BYTES // (loops.POINTS * 4 * (c_full + f_full))
+    fits = BLOCK_BYTES // (POINTS * 4 * (c_full + f_full))
     return min(MOST_BLOCK, max(LEAST_BLOCK, fits // 6 * 6))
+
+
+def _is_deep(tiles, c_full, f_full):
+    """Tell whether U is too large to be stored for so few tiles: see `winograd_deep`."""
+    return POINTS * 4 * c_full * f_full >= DEEP_BYTES and POINTS * 4 * c_full * tiles <= V_BYTES
 
 
 def _turned(w, c_full):
@@ -61,7 +69,7 @@ def _filled(w, f_full):
 
 def _transformed_filters(w, c, f_full, panel):
     """Return U in panels, from filters (3, 3, c, f_full) given flat."""
-    U = memory.empty((loops.POINTS * loops.table_step(c * f_full),), w.dtype)
+    U = memory.empty((POINTS * loops.table_step(c * f_full),), w.dtype)
     seconds = U.nbytes / threads.BYTES_PER_SECOND
     threads.run(loops.filters, c, (w, U, c, f_full, panel), seconds)
     return U
@@ -75,13 +83,14 @@ def winograd_forward(x, w, b, padding, activation=None):
 
 def winograd_pools(f, activation, window, steps):
     """Tell whether `winograd_max_pool2d_forward` can do it: a tile holds four whole windows."""
-    whole = f % panel_width(4) == 0
+    whole = f % LANES == 0
     return window == steps == (2, 2) and whole and ACTIVATIONS[activation] <= RELU
 
 
 def winograd_max_pool2d_forward(x, w, b, padding, activation=None):
     """(W2), relu or nothing, and (P1) of windows of 2x2 pixels, with each one's winner."""
-    return _forward(x, memory.flat(w), w.shape[3], b, padding, activation, pooled=True)
+    wide = _filled(w, _up(w.shape[3], panel_width(4)))
+    return _forward(x, wide, w.shape[3], b, padding, activation, pooled=True)
 
 
 def winograd_backward_input(dy, w, x_shape, padding):
@@ -100,19 +109,27 @@ def _forward(x, w, f, b, padding, activation, pooled=False):
     if pooled:  # a last row or column that no window reads
         oh, ow = oh - oh % 2, ow - ow % 2
     panel = panel_width(4)
-    c_full, f_full = _up(c, LANES), _up(f, panel)
+    c_full, f_full = _up(c, LANES), _up(f, LANES)
     bias = np.zeros(f_full, x.dtype)
     if b is not None:
         bias[:f] = b
-    th, tw = -(-oh // loops.TILE), -(-ow // loops.TILE)
+    th, tw = -(-oh // TILE), -(-ow // TILE)
     tiles, block = n * th * tw, _block(c_full, f_full)
     y = memory.empty((n, oh // 2, ow // 2, f) if pooled else (n, oh, ow, f), x.dtype)
     winner = memory.empty(y.shape if pooled else (0,), np.uint8)
     which = ACTIVATIONS[activation]
-    args = (memory.flat(x), _transformed_filters(w, c, f_full, panel), bias, y.reshape(-1),
+    seconds = 2 * POINTS * tiles * c * f / threads.FLOPS_PER_SECOND
+    if not pooled and _is_deep(tiles, c_full, f_full):
+        V = memory.empty((POINTS * loops.table_step(tiles * c_full),), x.dtype)
+        args = (memory.flat(x), V, h, width, c, c_full, top, left, th, tw, tiles)
+        threads.run(deep.transform_input, tiles, args, 4 * V.nbytes / threads.BYTES_PER_SECOND)
+        args = (V, w, bias, y.reshape(-1), c, c_full, oh, ow, f, _up(f, panel), th, tw, tiles,
+                panel, int(which == RELU))  # fmt: skip
+        threads.run(deep.forward_panels, -(-f // panel), args, seconds)
+        return y if which <= RELU else elementwise.forward(y, which)
+    args = (memory.flat(x), _transformed_filters(w, c, _up(f, panel), panel), bias, y.reshape(-1),
             winner.reshape(-1), h, width, c, c_full, oh, ow, f, f_full, top, left, th, tw, tiles,
             block, panel, int(which == RELU))  # fmt: skip
-    seconds = 2 * loops.POINTS * tiles * c * f / threads.FLOPS_PER_SECOND
     threads.run(loops.forward, -(-tiles // block), args, seconds)
     return (y, winner) if pooled else y if which <= RELU else elementwise.forward(y, which)
 
@@ -123,39 +140,40 @@ def winograd_backward_weight(dy, x, padding):
     _, oh, ow, f = dy.shape
     (top, _), (left, _) = padding
     panel = panel_width(4)
-    c_full, f_full = _up(c, LANES), _up(f, panel)
-    th, tw = -(-oh // loops.TILE), -(-ow // loops.TILE)
-    tiles, size = n * th * tw, loops.POINTS * c * f_full
+    c_full, f_full = _up(c, LANES), _up(f, LANES)
+    th, tw = -(-oh // TILE), -(-ow // TILE)
+    tiles, size = n * th * tw, POINTS * c * f_full
     sizes = (h, width, c, c_full, oh, ow, f, f_full, top, left, th, tw)
     images = (memory.flat(x), memory.flat(dy))
     seconds = 2 * tiles * size / threads.FLOPS_PER_SECOND
-    if 4 * size <= PART_BYTES and tiles >= PART_TILES:
-        parts = PARTS
-        dU = memory.empty((parts * size,), x.dtype)
-        args = (*images, dU, *sizes, tiles, parts, _block(c_full, f_full), panel)
-        threads.run(loops.backward_weight_parts, parts, args, seconds)
-    else:
-        parts = 1
-        dU = memory.empty((size,), x.dtype)
-        _stored_products(images, dU, sizes, tiles, panel, seconds)
     dw = memory.empty((3, 3, c, f_full), x.dtype)
-    args = (dU, parts, dw.reshape(-1), c, f_full)
-    threads.run(loops.back_to_filters, c, args, 10 * parts * size / threads.FLOPS_PER_SECOND)
+    if 4 * size <= PART_BYTES and tiles >= PART_TILES:
+        dU = memory.empty((PARTS * size,), x.dtype)
+        args = (*images, dU, *sizes, tiles, PARTS, _block(c_full, f_full), panel)
+        threads.run(loops.backward_weight_parts, PARTS, args, seconds)
+        args = (dU, PARTS, dw.reshape(-1), c, f_full)
+        seconds = 10 * PARTS * size / threads.FLOPS_PER_SECOND
+        threads.run(loops.back_to_filters, c, args, seconds)
+    else:
+        _stored_products(images, dw.reshape(-1), sizes, tiles, panel, seconds)
     return dw if f == f_full else np.ascontiguousarray(dw[..., :f])
 
 
-def _stored_products(images, dU, sizes, tiles, panel, seconds):
-    """Transform as many tiles as memory allows, then sum over them, point by point."""
+def _stored_products(images, dw, sizes, tiles, panel, seconds):
+    """Transform as many tiles as memory allows, then sum over them, panel by panel."""
     c, c_full, f_full = sizes[2], sizes[3], sizes[7]
-    at_once = max(LEAST_BLOCK, STORE_BYTES // (loops.POINTS * 4 * (c_full + f_full)))
+    at_once = max(LEAST_BLOCK, STORE_BYTES // (POINTS * 4 * (c_full + f_full)))
     at_once = min(tiles, at_once)
+    # A last panel may be one vector wide; the micro-kernel then reads no further.
     V, Z = (
-        memory.empty((loops.POINTS * loops.table_step(at_once * k),), np.float32)
-        for k in (c_full, f_full)
+        memory.empty((POINTS * loops.table_step(at_once * k),), np.float32)
+        for k in (c_full, _up(f_full, panel))
     )
+    items = -(-f_full // panel) * -(-c // deep.DEPTH)
     for g0 in range(0, tiles, at_once):
         count = min(at_once, tiles - g0)
         share = seconds * count / tiles
-        threads.run(loops.transform_both, count, (*images, V, Z, *sizes, g0, at_once), share)
-        args = (V, Z, dU, 0, c, c_full, f_full, count, at_once, panel, ACCUMULATE if g0 else ZERO)
-        threads.run(loops.sum_products, loops.POINTS * (f_full // panel), args, share)
+        args = (*images, V, Z, *sizes, g0, at_once, LANES, panel)
+        threads.run(loops.transform_both, count, args, share)
+        args = (V, Z, dw, c, c_full, f_full, count, at_once, panel, g0 > 0)
+        threads.run(deep.weight_panels, items, args, share)

@@ -1,4 +1,4 @@
-"""The table of accuracies on made-up files: what is trained once, and when a test part is opened."""
+"""The table of accuracies on made-up files: what is trained once, when a test part is opened."""
 
 import csv
 import json

@@ -176,7 +176,7 @@ def test_the_taps_of_a_window_stay_in_registers(kernel: str, loops: int, dtype: 
 def test_the_windows_in_a_tile_are_pooled_without_a_loop_over_taps() -> None:
     """Winograd's: four loads, one for each pixel of a window, and nothing on the stack."""
     rows = rows_of(compiled(*find("float32", "forward")), "float32")
-    (counts,) = [row.counts for row in rows if row.kernel == "winograd_loops._pooled_tile"]
+    (counts,) = [row.counts for row in rows if row.kernel == "winograd_tiles.pooled_tile"]
     assert counts.bits == 8 * VECTOR_BYTES
     assert counts.loads == 4
     assert counts.spills == counts.calls == 0

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 
 from nanocnn import vectorized
-from nanocnn.kernels import winograd, winograd_loops
+from nanocnn.kernels import winograd, winograd_deep, winograd_tiles
 from nanocnn.kernels.jit import kernel
 from nanocnn.kernels.transform import LANES, _make_twin, make_linear
 from tests.sizes import sized
@@ -84,6 +84,13 @@ BRANCHES = {
     "no padding, whole tiles": (2, 10, 14, 16, 32, ((0, 0), (0, 0))),
 }
 
+DEEP = {
+    "fewer channels than are summed at once": (2, 9, 7, 33, 70),
+    "several passes, a last one that is short": (1, 6, 5, winograd_deep.DEPTH + 20, 40),
+    "one vector of filters in the last panel": (3, 4, 4, 16, 3 * LANES),
+    "odd numbers": (2, 5, 9, 7, 5),
+}
+
 
 @pytest.mark.usefixtures("dirty_memory")
 @pytest.mark.parametrize("case", BRANCHES)
@@ -92,11 +99,43 @@ def test_branches(case: str) -> None:
 
 
 @pytest.mark.usefixtures("dirty_memory")
+@pytest.mark.parametrize("case", DEEP)
+def test_deep_layers_go_panel_by_panel(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """U is not stored; the same numbers, to the bit where sums are as long, as if it were."""
+    n, h, w, c, f = DEEP[case]
+    x, k, b = normal(n, h, w, c), normal(3, 3, c, f), normal(f)
+    expected = winograd.winograd_forward(x, k, b, GEOMETRY[1], "relu")
+    monkeypatch.setattr(winograd, "DEEP_BYTES", 0)
+    taken = []
+    run = winograd.threads.run
+
+    def note(kernel: Any, *arguments: Any) -> None:
+        taken.append(kernel)
+        run(kernel, *arguments)
+
+    monkeypatch.setattr(winograd.threads, "run", note)
+    found = winograd.winograd_forward(x, k, b, GEOMETRY[1], "relu")
+    assert winograd_deep.forward_panels in taken
+    if c <= winograd_deep.DEPTH:
+        np.testing.assert_array_equal(found, expected)
+    np.testing.assert_allclose(found, expected, atol=1e-3 * np.abs(expected).max())
+    check_all(n, h, w, c, f, GEOMETRY[1])
+
+
+def test_too_many_tiles_for_the_cache_are_not_deep() -> None:
+    per_tile = winograd_tiles.POINTS * 4 * 512
+    most = winograd.V_BYTES // per_tile
+    assert winograd._is_deep(most, 512, 512)
+    assert not winograd._is_deep(most + 1, 512, 512)
+    assert not winograd._is_deep(1, 64, 64)
+
+
+@pytest.mark.usefixtures("dirty_memory")
 @pytest.mark.parametrize("at_once", [24, 10_000])
 def test_stored_tables(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where dU is large, V and Z are stored, all at once or some tiles at a time."""
     monkeypatch.setattr(winograd, "PART_BYTES", 0)
-    per_tile = winograd_loops.POINTS * 4 * (8 + 16)
+    per_tile = winograd_tiles.POINTS * 4 * (8 + 16)
     monkeypatch.setattr(winograd, "STORE_BYTES", at_once * per_tile)
     check_all(2, 21, 22, 8, 16, ((1, 1), (1, 1)))
 
@@ -140,8 +179,8 @@ def test_same_bits_on_any_number_of_threads(
     assert found[0] == found[1] == found[2]
 
 
-plain = make_linear(winograd_loops.B)
-finishing = make_linear(np.transpose(winograd_loops.A), finish=True)
+plain = make_linear(winograd_tiles.B)
+finishing = make_linear(np.transpose(winograd_tiles.A), finish=True)
 
 
 @kernel
@@ -160,7 +199,7 @@ def call_finishing(S, s0, ss, D, d0, ds, bias, b0, relu):
 def test_twin(finish: bool, relu: int) -> None:
     S, bias = normal(400), normal(64, seed=3)
     S[40] = np.nan
-    matrix = np.transpose(winograd_loops.A) if finish else winograd_loops.B
+    matrix = np.transpose(winograd_tiles.A) if finish else winograd_tiles.B
     rest = (bias, 5, relu) if finish else ()
     found, expected = np.full(400, 7, np.float32), np.full(400, 7, np.float32)
     (call_finishing if finish else call_plain)(S, 3, LANES + 2, found, 11, LANES + 5, *rest)
