@@ -72,6 +72,7 @@ def calls(dtype: np.dtype[Any]) -> Iterator[tuple[Callable[..., Any], tuple[Any,
     yield kernels.dense_backward_input, (array(4, 3), array(6, 3))
     if dtype == np.float32:
         yield winograd.winograd_forward, (x, w, b, PADDING)
+        yield winograd.winograd_forward, (array(1, 4, 4, 256), array(3, 3, 256, 256), None, PADDING)
         yield winograd.winograd_max_pool2d_forward, (x, w, b, PADDING)
         yield winograd.winograd_backward_input, (y, w, x.shape, PADDING)
         yield winograd.winograd_backward_weight, (y, x, PADDING)  # many tiles: in parts

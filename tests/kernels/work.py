@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 
 from nanocnn import kernels
+from nanocnn.kernels import winograd
 from nanocnn.kernels.jit import panel_width
 from tests.sizes import sized
 
@@ -38,6 +40,13 @@ def rmsprop() -> list[np.ndarray]:
     return [p, v]
 
 
+def deep() -> list[np.ndarray]:
+    """Convolve panel by panel, as only deeper layers are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(winograd, "DEEP_BYTES", 0)
+        return [winograd.winograd_forward(WIDE_X, WIDE_W, None, SAME[1])]
+
+
 PANEL = panel_width(4)
 C, F, WIDE_C, WIDE_F, D = sized((19, 40, 96, 112, 3001), (3, 7, 17, 19, 301))
 PIXELS = sized((4, 33, 31), (4, 13, 11))
@@ -57,6 +66,7 @@ LABELS = (C * IMAGES[..., 0]).astype(np.int32).reshape(4, -1) - 1  # some are ig
 OVERLAP = (X.reshape(4, -1, C), LABELS, 1.0 + IMAGES[..., 1].reshape(4, -1), np.ones(C))
 WORK: dict[str, Callable[[], list[np.ndarray]]] = {
     "conv2d_forward": lambda: [kernels.conv2d_forward(X, W, B, *SAME, "tanh")],
+    "conv2d_forward, deep": deep,
     "conv2d_max_pool2d_forward": lambda: [  # in bands, and by Winograd
         *kernels.conv2d_max_pool2d_forward(X, W, B, (2, 2), *SAME[1:], "tanh", *HALVES),
         *kernels.conv2d_max_pool2d_forward(X, W[..., :PANEL], None, *SAME, "relu", *HALVES),
