@@ -53,7 +53,7 @@ from model_steps.images import Data, Part, read_data
 from model_steps.training import Ticks, probabilities
 
 NETWORKS = 4
-EPOCHS = 14
+EPOCHS = 28
 BATCH_SIZE = 64
 AUGMENT: dict[str, Any] = {
     "rotate": 12, "zoom": 0.15, "shift": 0.1, "brightness": 0.15, "contrast": 0.35, "gamma": 0.4,

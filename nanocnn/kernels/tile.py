@@ -112,20 +112,19 @@ class Tile:
         """Emit the innermost loop, from the block `b` stands in to `after_all`."""
         t, b, v = self, self.b, self.v
         before, loop = b.block, t.block("k")
-        b_first = t.at(v.B, b_start)
         b.branch(loop)
 
         # for k in range(length):   (a segment is never empty)
         b.position_at_end(loop)
-        k, a_k, b_k = b.phi(t.i64), b.phi(t.i64), b.phi(v.B.type)
+        k, a_k, b_k = b.phi(t.i64), b.phi(t.i64), b.phi(t.i64)
         acc, new = t.phis(), []
-        b_vectors = [t.load(t.at(b_k, t.const(j * t.lanes))) for j in t.cols]
+        b_vectors = [t.load(t.at(v.B, b.add(b_k, t.const(j * t.lanes)))) for j in t.cols]
         for n in t.rows:
             broadcast = t.splat(b.load(t.at(a[n], a_k), typ=t.scalar))
             new.append([b.call(t.fma, [broadcast, b_vectors[j], acc[n][j]]) for j in t.cols])
         left = b.sub(k, t.const(1))
         for phi, first, after in (
-            (k, length, left), (a_k, a_start, b.add(a_k, v.ak)), (b_k, b_first, t.at(b_k, v.bk)),
+            (k, length, left), (a_k, a_start, b.add(a_k, v.ak)), (b_k, b_start, b.add(b_k, v.bk)),
         ):  # fmt: skip
             phi.add_incoming(first, before)
             phi.add_incoming(after, loop)

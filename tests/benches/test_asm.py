@@ -78,13 +78,14 @@ def test_no_kernel_is_forgotten() -> None:
     assert holders == set(MICRO_KERNELS.values())
 
 
-def check_micro_kernel(counts: dict[str, Any], rows: int, bits: int) -> None:
+def check_micro_kernel(counts: dict[str, Any], rows: int, bits: int, spills: int = 0) -> None:
     """`rows` multiply-adds a step for each vector of B, and nothing that is in no register."""
     assert counts["loads"] in (1, TILE_VECTORS)
     assert counts["fmas"] == rows * counts["loads"]
     # One number of A for each row: broadcast, or on AArch64 used from a register's lane.
     assert counts["broadcasts"] + counts["kinds"]["scalar"] == rows
-    assert counts["spills"] == counts["stores"] == counts["calls"] == 0
+    assert counts["stores"] == counts["calls"] == 0
+    assert counts["spills"] <= spills
     assert counts["bits"] == bits
 
 
@@ -236,7 +237,8 @@ def test_compiled_for_another_processor(
         for dtype in DTYPES
     }
     for row in loops:
-        check_micro_kernel(row["counts"], rows, bits)
+        # Code that was not optimized for the processor may keep the step of B on the stack.
+        check_micro_kernel(row["counts"], rows, bits, spills=1)
         assert row["width"] == width
         pattern = float32 if row["dtype"] == "float32" else float64
         found = len(re.findall(pattern, "\n".join(row["assembly"])))
