@@ -5,5 +5,4 @@
 - `recipe`: training, and results a slice and a nodule beside the area alone;
 - `diameter`: a second head that estimates millimetres;
 - `drawing`: the pictures;
-- `readings`: the table of looks at a test part.
 """
