@@ -4,5 +4,5 @@
 - `phantoms`: synthetic nodules;
 - `recipe`: training, and results a slice and a nodule beside the area alone;
 - `diameter`: a second head that estimates millimetres;
-- `drawing`: the pictures;
+- `drawing`: the pictures.
 """
