@@ -4,7 +4,7 @@ U of 512 channels and filters takes 38 MB, as much as the last-level cache, and 
 few tiles: to write it and to read it back takes longer than the products. So V of all tiles is made
 first, and then a panel of filters at a time goes all the way from w to y, or from V and Z to dw:
 
-    w --G-->  U (36, 64 channels, panel)  --V-->  M (36, tiles, panel)  --A-->  y
+    w --G-->  U (36, 128 channels, panel)  --V-->  M (36, tiles, panel)  --A-->  y
     V, Z  -->  dU (36, 64 channels, panel)  --G-->  dw
 
 What lies between is small enough for the second-level cache.
@@ -17,7 +17,7 @@ import numpy as np
 from .jit import TILE_ROWS, I, kernel, panel_width
 from .microkernel import ACCUMULATE, ZERO, tile_product
 from .transform import LANES
-from .winograd_loops import CHUNK, rows_of, table_step
+from .winograd_loops import CHUNK, TILES_CHUNK, rows_of, table_step
 from .winograd_tiles import (
     PATCH,
     POINTS,
@@ -29,7 +29,7 @@ from .winograd_tiles import (
     times_gt,
 )
 
-DEPTH = 2048 // panel_width(4)  # channels whose U or dU, of one panel, is made at a time
+DEPTH = 2048 // panel_width(4)  # channels whose dU, of one panel, is made at a time
 
 
 @kernel
@@ -62,7 +62,7 @@ def forward_panels(first, last, V, w, bias, y, c, c_full, oh, ow, f, f_full, th,
                    relu):  # fmt: skip
     """(W2) from V on; items are panels of filters, w (3, 3, c, f_full) has whole ones."""
     v_step, u_step, m_step = (
-        table_step(tiles * c_full), table_step(DEPTH * panel), table_step(tiles * panel),
+        table_step(tiles * c_full), table_step(CHUNK * panel), table_step(tiles * panel),
     )  # fmt: skip
     U, M = np.empty(POINTS * u_step, np.float32), np.empty(POINTS * m_step, np.float32)
     t = np.empty(PATCH * PATCH * LANES, np.float32)
@@ -74,8 +74,8 @@ def forward_panels(first, last, V, w, bias, y, c, c_full, oh, ow, f, f_full, th,
     for q in range(first, last):
         f0 = q * panel
         columns = min(panel, (f - f0 + LANES - 1) // LANES * LANES)
-        for c0 in range(0, c, DEPTH):
-            depth = min(I(DEPTH), c - c0)
+        for c0 in range(0, c, CHUNK):
+            depth = min(I(CHUNK), c - c0)
             _panel_filters(w, c, f_full, c0, depth, f0, columns, t, U, u_step, panel)
             segments[0, 2] = depth
             start = ZERO if c0 == 0 else ACCUMULATE
@@ -133,9 +133,9 @@ def weight_panels(first, last, V, Z, dw, c, c_full, f_full, count, size, panel, 
             rows[k] = channel // LANES * size * LANES + channel % LANES
         rows_of(channels, panel, out)
         for p in range(POINTS):
-            for k in range(0, count, CHUNK):
+            for k in range(0, count, TILES_CHUNK):
                 segments[0, 0], segments[0, 1] = k * LANES, k * panel
-                segments[0, 2] = min(CHUNK, count - k)
+                segments[0, 2] = min(TILES_CHUNK, count - k)
                 start = ZERO if k == 0 else ACCUMULATE
                 for r in range(0, channels, TILE_ROWS):
                     tile_product(V, rows, r, p * v_step, segments, 0, 1, I(LANES), Z,

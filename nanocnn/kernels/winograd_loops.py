@@ -27,7 +27,9 @@ from .winograd_tiles import (
 )
 
 RUN = 8  # vectors of a point that are read in a row
-CHUNK = 320  # channels or tiles that one pass sums over: a panel of them stays in the first level
+# So many tiles, in dw, and channels, in all else, one pass sums over: a panel of them stays in the
+# first-level cache. A sum is cut at the same places wherever it is computed, or bits would differ.
+TILES_CHUNK, CHUNK = 320, 128
 
 
 @kernel
@@ -171,9 +173,9 @@ def sum_products(first, last, V, Z, dU, du0, c, c_full, f_full, count, size, pan
         p = item // panels
         column = (item - p * panels) * panel
         there = min(panel, f_full - column)
-        for k in range(0, count, CHUNK):
+        for k in range(0, count, TILES_CHUNK):
             segments[0, 0], segments[0, 1] = k * c_full, k * f_full
-            segments[0, 2] = min(CHUNK, count - k)
+            segments[0, 2] = min(TILES_CHUNK, count - k)
             begin = start if k == 0 else ACCUMULATE
             for r in range(0, c, TILE_ROWS):
                 tile_product(V, rows, r, p * v_step, segments, 0, 1, c_full, Z,
