@@ -101,7 +101,7 @@ def test_branches(case: str) -> None:
 @pytest.mark.usefixtures("dirty_memory")
 @pytest.mark.parametrize("case", DEEP)
 def test_deep_layers_go_panel_by_panel(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """U is not stored; the same numbers, to the bit, as if it were: a batch's size must not show."""
+    """U is not stored; the same bits as if it were: the size of a batch must not show."""
     n, h, w, c, f = DEEP[case]
     x, k, b = normal(n, h, w, c), normal(3, 3, c, f), normal(f)
     expected = winograd.winograd_forward(x, k, b, GEOMETRY[1], "relu")
