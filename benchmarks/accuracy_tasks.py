@@ -150,7 +150,7 @@ TASKS = (
     ),
     Task(
         "CHASE_DB1", "chasedb1_480.npz", "photograph", {"dice": (0.80, 0.825)},
-        {"dice": {"second observer": 0.788}},
+        {"dice": {"second observer": 0.807}},  # by this very measure; on validation 0.788
         read_photographs, train_photographs, evaluate_photographs,
     ),
     Task(
