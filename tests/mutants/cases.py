@@ -107,7 +107,7 @@ CASES: dict[str, list[Case]] = {
         Case(((2, 3, 4), (2, 3, 4))),
         Case(((3, 3), (3, 3)), {"activation": "sigmoid"}),
     ],
-    "concatenate": [Case(((2, 3, 2, 4), (2, 3, 2, 5))), Case(((3, 3), (3, 3)))],
+    "concatenate": [Case(((2, 3, 2, 4), (2, 3, 2, 5))), Case(((3, 2), (3, 3)))],
     "softmax_cross_entropy": [Case(((4, 3),), {}, _labels), Case(((3, 3),), _THREE, _soft)],
     "categorical_crossentropy": [Case(((4, 3),), {}, _labels), Case(((3, 3),), _THREE, _soft)],
     "binary_cross_entropy": [
