@@ -194,7 +194,7 @@ def _group_forward(first, last, x, gamma, beta, epsilon, lanes, y, mean, varianc
 def _group_backward(first, last, dy, x, gamma, mean, variance, epsilon, lanes, parts, dx, totals):
     """Items are parts of the batch; totals[part] are dgamma and dbeta of its images."""
     channels, groups, images = gamma.size, mean.shape[1], mean.shape[0]
-    width, size = channels // groups, x.size // images
+    width, size = channels // groups, x.size // max(images, 1)
     sums, table = np.zeros((2, lanes)), np.zeros((5, lanes), x.dtype)
     for part in range(first, last):
         for n in range(part * images // parts, (part + 1) * images // parts):

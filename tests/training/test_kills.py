@@ -16,7 +16,10 @@ import pytest
 from nanocnn.training import Checkpoint
 from tests.training import killed
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX systems")
+pytestmark = [
+    pytest.mark.skipif(os.name != "posix", reason="signals of POSIX systems"),
+    pytest.mark.compiled,  # in the processes that are started, so here as well: bits are compared
+]
 
 
 @cache

@@ -175,6 +175,7 @@ def test_trials_that_fail_are_recorded(tmp_path: Path) -> None:
     assert again.to_json() == result.to_json(), "failures are not tried again"
 
 
+@pytest.mark.compiled  # NumPy warns of the overflow that is meant to happen
 def test_if_all_fail() -> None:
     with pytest.raises(ValueError, match="three filters"):
         run(build=failing, space={"learning_rate": [1.0], "filters": [3]})
