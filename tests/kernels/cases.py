@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from vectorized.cases import Convolution, Pooling, Source
 
+from nanocnn.kernels.jit import TILE_ROWS, panel_width
 from nanocnn.vectorized import conv_output_size
 
 Array = NDArray[Any]
@@ -42,7 +43,11 @@ def wide_convolutions(draw: st.DrawFn) -> Convolution:
 
 NO_PADDING = ((0, 0), (0, 0))
 # Each is there for a branch of the tables or the loops that small random cases may miss.
+DEEP = 4 * TILE_ROWS + 3  # channels: the last rows of dw for a tap share a tile with the next tap
 CONVOLUTIONS = {
+    "tiles of two taps under many panels": Convolution(
+        (1, 2, 3, DEEP), (1, 2, DEEP, 4 * panel_width(4)), (1, 1), NO_PADDING, (1, 1), 1
+    ),
     "1x1": Convolution((3, 5, 4, 2), (1, 1, 2, 7), (1, 1), NO_PADDING, (1, 1), 1),
     "1x1 with stride": Convolution((2, 7, 6, 3), (1, 1, 3, 5), (3, 2), NO_PADDING, (1, 1), 1),
     "stride beyond the filter": Convolution(
