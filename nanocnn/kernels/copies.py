@@ -11,6 +11,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from .jit import JIT
+from .windows import _Emit
 
 
 def _make_twin(count, adds):
@@ -49,6 +50,39 @@ def _make_intrinsic(count, adds):
         return types.void(source, types.intp, target, types.intp), codegen
 
     return move
+
+
+def _make_scaled_twin(count, adds):
+    """Return the same in plain Python."""
+
+    def scale(source, a, weight, target, b):
+        values = weight * source[a : a + count]
+        target[b : b + count] = target[b : b + count] + values if adds else values
+
+    return scale
+
+
+def _make_intrinsic_scaled(count, adds):
+    """Return the compiled form."""
+
+    def codegen(context, b, signature, args):
+        emit = _Emit(context, b, signature, args)
+        emit.lanes = count
+        weight, values = emit.splat(args[2]), emit.load(0, args[1])
+        total = emit.fma(weight, values, emit.load(3, args[4])) if adds else b.fmul(weight, values)
+        emit.store(total, 3, args[4])
+        return context.get_dummy_value()
+
+    @intrinsic
+    def scale(typing, source, a, weight, target, b):
+        return types.void(source, types.intp, source.dtype, target, types.intp), codegen
+
+    return scale
+
+
+def make_scale(count, adds=False):
+    """Return `scale(source, a, weight, target, b)`: target[b :] = (or +=) weight * source[a :]."""
+    return (_make_intrinsic_scaled if JIT else _make_scaled_twin)(count, adds)
 
 
 def make_copy(count):

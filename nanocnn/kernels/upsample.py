@@ -8,30 +8,55 @@ written once, in a fixed order of sums.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
 from . import memory, threads
-from .jit import U, kernel
+from .copies import make_scale
+from .jit import VECTOR_BYTES, U, kernel
+
+# Put into the loop that calls it: a call counts references to its arrays, which takes as long as 32
+# channels do.
+inline = partial(kernel, forceinline=True)
+_scale4, _add4 = (make_scale(VECTOR_BYTES // 4, adds) for adds in (False, True))
+_scale8, _add8 = (make_scale(VECTOR_BYTES // 8, adds) for adds in (False, True))
 
 
-@kernel
+@inline
+def _scale(x, a, weight, y, o, count):
+    """Write y[o + k] = weight * x[a + k], whole vectors first."""
+    lanes = VECTOR_BYTES // x.itemsize
+    whole = count - count % lanes
+    for k in range(0, whole, lanes):
+        if x.itemsize == 4:
+            _scale4(x, a + k, weight, y, o + k)
+        else:
+            _scale8(x, a + k, weight, y, o + k)
+    for k in range(whole, count):
+        y[U(o + k)] = weight * x[U(a + k)]
+
+
+@inline
+def _add(x, a, weight, y, o, count):
+    """Add to y[o + k] what `_scale` would write."""
+    lanes = VECTOR_BYTES // x.itemsize
+    whole = count - count % lanes
+    for k in range(0, whole, lanes):
+        if x.itemsize == 4:
+            _add4(x, a + k, weight, y, o + k)
+        else:
+            _add8(x, a + k, weight, y, o + k)
+    for k in range(whole, count):
+        y[U(o + k)] += weight * x[U(a + k)]
+
+
+@inline
 def _weighted_sum(x, start, step, places, weights, first, last, y, o, count):
-    """Write y[o + k], the sum of x[start + places[.] * step + k] by weight, two at a time."""
-    t = first
-    a, wa = start + places[t] * step, weights[t]
-    if last - first == 1:
-        for k in range(count):
-            y[U(o + k)] = wa * x[U(a + k)]
-        return
-    b, wb = start + places[t + 1] * step, weights[t + 1]
-    for k in range(count):
-        y[U(o + k)] = wa * x[U(a + k)] + wb * x[U(b + k)]
-    for t in range(first + 2, last):
-        a, wa = start + places[t] * step, weights[t]
-        for k in range(count):
-            y[U(o + k)] += wa * x[U(a + k)]
+    """Write y[o + k], the sum of x[start + places[.] * step + k] by weight."""
+    _scale(x, start + places[first] * step, weights[first], y, o, count)
+    for t in range(first + 1, last):
+        _add(x, start + places[t] * step, weights[t], y, o, count)
 
 
 @kernel

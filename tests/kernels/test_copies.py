@@ -8,7 +8,13 @@ from functools import partial
 import numpy as np
 import pytest
 
-from nanocnn.kernels.copies import _make_twin, make_add, make_copy
+from nanocnn.kernels.copies import (
+    _make_scaled_twin,
+    _make_twin,
+    make_add,
+    make_copy,
+    make_scale,
+)
 from nanocnn.kernels.jit import kernel
 from nanocnn.kernels.prefetch import prefetch
 
@@ -40,6 +46,27 @@ def test_moves_so_many_and_no_more(
     expected = target.copy()
     expected[7 : 7 + size] = source[5 : 5 + size] + (expected[7 : 7 + size] if adds else 0)
     (kernel(call) if make in (make_copy, make_add) else call)(source, 5, target, 7)
+    np.testing.assert_array_equal(target, expected)
+
+
+@pytest.mark.parametrize("adds", [False, True])
+@pytest.mark.parametrize(
+    "make", [pytest.param(make_scale, marks=compiled), _make_scaled_twin], ids=["compiled", "twin"]
+)
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_scales_so_many_and_no_more(
+    make: Callable[[int, bool], Callable], adds: bool, size: int, dtype: type
+) -> None:
+    scale = make(size, adds)
+
+    def call(source, a, weight, target, b):  # type: ignore[no-untyped-def]
+        scale(source, a, weight, target, b)
+
+    source, target = np.arange(1, 41).astype(dtype), np.arange(50).astype(dtype) / 4
+    expected = target.copy()
+    expected[7 : 7 + size] = dtype(0.5) * source[5 : 5 + size] + adds * expected[7 : 7 + size]
+    (kernel(call) if make is make_scale else call)(source, 5, dtype(0.5), target, 7)
     np.testing.assert_array_equal(target, expected)
 
 
