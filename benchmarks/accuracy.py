@@ -71,10 +71,10 @@ class Run:
             return
         trained = Trained(nc.load(self.weights), self.found["notes"])
         found = self.task.evaluate(trained, self.task.read(path, part, args.limit))
+        if part == "test":  # first: a look may stand there twice, but never not at all
+            add_reading(Path(args.readings), self.task.name, "accuracy.py", self.seed, found)
         self.found[part] = found
         self.keep()
-        if part == "test":
-            add_reading(Path(args.readings), self.task.name, "accuracy.py", self.seed, found)
 
     def keep(self) -> None:
         """Write the JSON file at once."""
