@@ -72,7 +72,9 @@ class Run:
         trained = Trained(nc.load(self.weights), self.found["notes"])
         found = self.task.evaluate(trained, self.task.read(path, part, args.limit))
         if part == "test":  # first: a look may stand there twice, but never not at all
-            add_reading(Path(args.readings), self.task.name, "accuracy.py", self.seed, found)
+            tried = [f" --{k} {v}" for k in ("limit", "epochs") if (v := getattr(args, k))]
+            name = "accuracy.py" + "".join(tried)  # a quick try is not the recipe
+            add_reading(Path(args.readings), self.task.name, name, self.seed, found)
         self.found[part] = found
         self.keep()
 

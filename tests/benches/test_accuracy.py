@@ -64,6 +64,7 @@ def test_each_run_is_trained_once_and_looks_at_the_test_part_once(tmp_path):
             noted = [float(row[measure + end]) for end in ("", "_low", "_high")]
             assert noted == pytest.approx(test[measure], abs=1e-4)
     assert [row["seed"] for row in rows(tmp_path)] == ["0", "1"]
+    assert {row["configuration"] for row in rows(tmp_path)} == {"accuracy.py --epochs 1"}
 
     done = run(tmp_path, "--seeds", "0", "1", "--test")
     assert done.returncode == 0, done.stderr
