@@ -1,18 +1,20 @@
-"""A constant matrix times a few strided vectors, as straight-line code: Winograd's transforms.
+"""A small constant matrix on both sides of a tile, as straight-line code: Winograd's transforms.
 
-    D[d0 + r*ds + lane]  =  sum_k matrix[r][k] * S[s0 + k*ss + lane]      for one vector of lanes
+    D[r, s]  =  sum_k sum_l  matrix[r][k] * S[k, l] * matrix[s][l]       for a vector of channels
 
-The matrices have no more than six rows and columns, and their entries stand in the instructions: an
-entry of 0 costs nothing, 1 and -1 an addition, all others a multiply-add. A loop over the lanes in
-Numba is not vectorized here (too many streams that might overlap), and then the transforms eat all
-that the fewer multiplications gain.
+    s s s s s s        columns first,       c c c c c c        then rows:
+    s s s s s s        one after another:   c . . . . .  -->   d d d d d d
+    s s s s s s                             c . . . . .        . . . . . .
 
-    x x x x x x        six rows k of one column of a 6x6 tile, 8 channels in each vector
-    | | | | | |
-    B . . . . .   ->   six rows m, for the same 8 channels
+Nothing between S and D is stored, but for what the registers cannot hold. The entries of a matrix stand in the instructions: 0 costs
+nothing, 1 and -1 an addition, all others a multiply-add; see `shared_sums`. A loop over the lanes
+in Numba is not vectorized here (too many streams that might overlap), and then the transforms eat
+all that the fewer multiplications gain.
 """
 
 from __future__ import annotations
+
+import operator
 
 import numpy as np
 from llvmlite import ir
@@ -21,109 +23,205 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .jit import HAS_FMA, JIT, VECTOR_BYTES
+from .shared_sums import product
 
 LANES = VECTOR_BYTES // 4
 
 
-def _make_twin(matrix, finish):
-    """Return the same in plain Python: what runs with the JIT off, and what is compared with on."""
-    table = np.array(matrix, np.float32)
+class _Arrays:
+    """The operations on NumPy's arrays."""
 
-    def twin(S, s0, ss, D, d0, ds, bias=None, b0=0, relu=0):
-        lane = np.arange(LANES)
-        source = [S[s0 + k * ss + lane] for k in range(table.shape[1])]
-        rows = np.array(
-            [sum(m * s for m, s in zip(row, source, strict=True) if m) for row in table]
-        )
-        if finish:
-            rows = rows + bias[b0 + lane]
-            rows = np.where((rows < 0) & (relu != 0), 0, rows)
-        D[d0 + np.arange(table.shape[0])[:, None] * ds + lane] = rows
+    add, subtract, times = operator.add, operator.sub, operator.mul
 
-    return twin
+    @staticmethod
+    def add_times(total, x, factor):
+        return total + x * factor
 
 
-def _emit(b, matrix, load, store, begin, end):
-    """Emit the products of all rows; `begin` is where a sum starts, `end` what is done with it."""
-    vector = ir.VectorType(ir.FloatType(), LANES)
-    name = f"llvm.{'fma' if HAS_FMA else 'fmuladd'}.v{LANES}f32"
-    fma = cgutils.get_or_insert_function(b.module, ir.FunctionType(vector, [vector] * 3), name)
-    sources = [load(k) for k in range(len(matrix[0]))]
-    for r, row in enumerate(matrix):
-        total = begin
-        for factor, source in zip(row, sources, strict=True):
-            constant = ir.Constant(vector, [float(factor)] * LANES)
-            if factor == 0:
-                continue
-            if total is None:
-                total = source if factor == 1 else b.fmul(source, constant)
-            elif factor == 1:
-                total = b.fadd(total, source)
-            elif factor == -1:
-                total = b.fsub(total, source)
-            else:
-                total = b.call(fma, [source, constant, total])
-        store(r, end(total))
+def _both_sides(ops, matrix, load, store):
+    """Load the columns of S one after another, and store the rows of D."""
+    size = range(len(matrix[0]))
+    columns = [product(ops, matrix, [load(k, l) for k in size]) for l in size]
+    for r in range(len(matrix)):
+        for s, value in enumerate(product(ops, matrix, [column[r] for column in columns])):
+            store(r, s, value)
 
 
-def make_linear(matrix, finish=False):
-    """Return `linear(S, s0, ss, D, d0, ds)` for a matrix, to be called from kernels.
+def make_transform(matrix, side="S", finish=False):
+    """Return `transform(S, s0, s_row, s_col, D, d0, d_row, d_col, border)`, called from kernels.
+
+    S[k, l] are the LANES numbers from s0 + k * s_row + l * s_col on, D's likewise. `border` is
+    None, or (top, bottom, left, right, there) where the tile on one `side`, "S" or "D", reaches
+    over the image's border: only rows top ... bottom - 1, columns left ... right - 1 and so many
+    lanes of it are read, all else being 0, or written.
 
     With `finish` it takes three more arguments, `bias, b0, relu`: bias[b0 + lane] is added, and
     where relu is not 0, negative results become 0.
     """
     make = _make_intrinsic if JIT else _make_twin
-    return make([[float(v) for v in row] for row in matrix], finish)
+    return make([[float(v) for v in row] for row in matrix], side, finish)
 
 
-def _make_intrinsic(matrix, finish):
+def _make_twin(matrix, side, finish):
+    """Return the same in plain Python: what runs with the JIT off, and what is compared with on."""
+
+    def twin(S, s0, s_row, s_col, D, d0, d_row, d_col, border, bias=None, b0=0, relu=0):
+        lane = np.arange(LANES)
+
+        def lanes(here, k, l):
+            if border is None or here != side:
+                return lane
+            top, bottom, left, right, there = border
+            return lane[: there if top <= k < bottom and left <= l < right else 0]
+
+        def load(k, l):
+            values, some = np.zeros(LANES, np.float32), lanes("S", k, l)
+            values[some] = S[s0 + k * s_row + l * s_col + some]
+            return values
+
+        def store(k, l, value):
+            some = lanes("D", k, l)
+            if finish:
+                value = value + bias[b0 + lane]
+                value = np.where((value < 0) & (relu != 0), 0, value)
+            D[d0 + k * d_row + l * d_col + some] = value[some]
+
+        _both_sides(_Arrays, matrix, load, store)
+
+    return twin
+
+
+class _Emit:
+    """The operations as instructions."""
+
+    def __init__(self, builder):
+        self.b = builder
+        self.vector = ir.VectorType(ir.FloatType(), LANES)
+        name = f"llvm.{'fma' if HAS_FMA else 'fmuladd'}.v{LANES}f32"
+        self.fma = self.declare(name, self.vector, [self.vector] * 3)
+        self.add, self.subtract = builder.fadd, builder.fsub
+
+    def declare(self, name, result, arguments):
+        kind = ir.FunctionType(result, arguments)
+        return cgutils.get_or_insert_function(self.b.module, kind, name)
+
+    def constant(self, value):
+        return ir.Constant(self.vector, [float(value)] * LANES)
+
+    def times(self, x, factor):
+        return self.b.fmul(x, self.constant(factor))
+
+    def add_times(self, total, x, factor):
+        return self.b.call(self.fma, [x, self.constant(factor), total])
+
+    def further(self, place, step):
+        return self.b.gep(place, [step], source_etype=ir.FloatType())
+
+    def grid(self, start, n, row, column):
+        """n x n places, each found from the one before it: a table of all the products of steps
+        would not fit in the registers."""
+        rows = [start]
+        for _ in range(n - 1):
+            rows.append(self.further(rows[-1], row))
+        lines = [[place] for place in rows]
+        for line in lines:
+            for _ in range(n - 1):
+                line.append(self.further(line[-1], column))
+        return lines
+
+    def between(self, n, first, end):
+        """For each number below n, is it one of first ... end - 1?"""
+        b = self.b
+        numbers = [ir.Constant(first.type, k) for k in range(n)]
+        return [b.and_(b.icmp_signed("<=", first, k), b.icmp_signed("<", k, end)) for k in numbers]
+
+    def within(self, lines, top, bottom, left, right):
+        """Put the address of a spare vector of zeros where there is no pixel."""
+        spare = cgutils.alloca_once_value(self.b, self.constant(0))
+        spare = self.b.bitcast(spare, ir.FloatType().as_pointer())
+        rows = self.between(len(lines), top, bottom)
+        columns = self.between(len(lines), left, right)
+        return [
+            [
+                self.b.select(self.b.and_(row, column), place, spare)
+                for column, place in zip(columns, line, strict=True)
+            ]
+            for row, line in zip(rows, lines, strict=True)
+        ]
+
+    def lanes(self, there):
+        """The mask of the first lanes."""
+        lane = ir.Constant(ir.VectorType(there.type, LANES), list(range(LANES)))
+        zero = ir.Constant(ir.IntType(32), 0)
+        first = self.b.insert_element(ir.Constant(lane.type, ir.Undefined), there, zero)
+        same = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+        return self.b.icmp_signed("<", lane, self.b.shuffle_vector(first, first, same))
+
+    def load(self, place, mask=None):
+        if mask is None:
+            return self.b.load(place, align=4, typ=self.vector)
+        address, i32 = self.vector.as_pointer(), ir.IntType(32)
+        name = f"llvm.masked.load.v{LANES}f32.p0"
+        function = self.declare(name, self.vector, [address, i32, mask.type, self.vector])
+        place = self.b.bitcast(place, address)
+        return self.b.call(function, [place, ir.Constant(i32, 4), mask, self.constant(0)])
+
+    def store(self, value, place, mask=None):
+        address, i32 = self.vector.as_pointer(), ir.IntType(32)
+        place = self.b.bitcast(place, address)
+        if mask is None:
+            self.b.store(value, place, align=4)
+            return
+        name = f"llvm.masked.store.v{LANES}f32.p0"
+        function = self.declare(name, ir.VoidType(), [self.vector, address, i32, mask.type])
+        self.b.call(function, [value, place, ir.Constant(i32, 4), mask])
+
+
+def _make_intrinsic(matrix, side, finish):
     """Return the compiled form."""
 
     def codegen(context, b, signature, args):
-        scalar, vector = ir.FloatType(), ir.VectorType(ir.FloatType(), LANES)
+        ops = _Emit(b)
 
-        def data(n):
-            return context.make_array(signature.args[n])(context, b, args[n]).data
+        def start(n):
+            array = context.make_array(signature.args[n])(context, b, args[n])
+            return ops.further(array.data, args[n + 1])
 
-        def at(pointer, start, k, step):
-            offset = b.add(start, b.mul(step, ir.Constant(step.type, k)))
-            return b.gep(pointer, [offset], source_etype=scalar)
+        grids = {
+            "S": ops.grid(start(0), len(matrix[0]), *args[2:4]),
+            "D": ops.grid(start(4), len(matrix), *args[6:8]),
+        }
+        masks = {"S": None, "D": None}
+        if signature.args[8] != types.none:
+            *edges, there = cgutils.unpack_tuple(b, args[8], 5)
+            grids[side], masks[side] = ops.within(grids[side], *edges), ops.lanes(there)
+        if finish:
+            bias, relu = ops.load(start(9)), args[11]
+            has_relu = b.icmp_signed("!=", relu, ir.Constant(relu.type, 0))
+            floor = b.select(has_relu, ops.constant(0), ops.constant("-inf"))
 
-        S_, D_ = data(0), data(3)
+        def load(k, l):
+            return ops.load(grids["S"][k][l], masks["S"])
 
-        def load(k):
-            return b.load(at(S_, args[1], k, args[2]), align=4, typ=vector)
+        def store(k, l, value):
+            if finish:  # bias last, as in the micro-kernel; NaN stays NaN
+                value = b.fadd(value, bias)
+                value = b.select(b.fcmp_ordered("<", value, floor), floor, value)
+            ops.store(value, grids["D"][k][l], masks["D"])
 
-        def store(r, value):
-            target = b.bitcast(at(D_, args[4], r, args[5]), vector.as_pointer())
-            b.store(value, target, align=4)
-
-        if not finish:
-            _emit(b, matrix, load, store, None, lambda total: total)
-            return context.get_dummy_value()
-        place = b.gep(data(6), [args[7]], source_etype=scalar)
-        bias = b.load(place, align=4, typ=vector)
-        zero, lowest = (ir.Constant(vector, [v] * LANES) for v in (0.0, float("-inf")))
-        has_relu = b.icmp_signed("!=", args[8], ir.Constant(args[8].type, 0))
-        floor = b.select(has_relu, zero, lowest)
-
-        def bounded(total):  # bias last, as in the micro-kernel; NaN stays NaN
-            total = b.fadd(total, bias)
-            return b.select(b.fcmp_ordered("<", total, floor), floor, total)
-
-        _emit(b, matrix, load, store, None, bounded)
+        _both_sides(ops, matrix, load, store)
         return context.get_dummy_value()
 
     i = types.intp
     if finish:
 
         @intrinsic
-        def linear(typing, S, s0, ss, D, d0, ds, bias, b0, relu):
-            return types.void(S, i, i, D, i, i, bias, i, i), codegen
+        def transform(typing, S, s0, s_row, s_col, D, d0, d_row, d_col, border, bias, b0, relu):
+            return types.void(S, i, i, i, D, i, i, i, border, bias, i, i), codegen
     else:
 
         @intrinsic
-        def linear(typing, S, s0, ss, D, d0, ds):
-            return types.void(S, i, i, D, i, i), codegen
+        def transform(typing, S, s0, s_row, s_col, D, d0, d_row, d_col, border):
+            return types.void(S, i, i, i, D, i, i, i, border), codegen
 
-    return linear
+    return transform

@@ -7,7 +7,7 @@
 A work item is a block of tiles, taken in row order over all images: a block may run over the end of
 a row or of an image, and is never short but at the very end. V and M of a block stay in the
 second-level cache. Channels are filled up to whole vectors with zeros, columns of U to whole
-panels. A tile at the border is first copied between zeros; all others are read where they lie.
+panels. Of a tile that reaches over the border only what lies in the image is read or written.
 
 What an item is depends on shapes only, so the bits do not depend on the number of threads.
 """
@@ -20,7 +20,7 @@ from . import elementwise, memory, threads
 from . import winograd_deep as deep
 from . import winograd_loops as loops
 from .elementwise import ACTIVATIONS, RELU
-from .jit import panel_width
+from .jit import TILE_ROWS, panel_width
 from .transform import LANES
 from .winograd_tiles import POINTS, TILE
 
@@ -41,7 +41,7 @@ def _up(n, step):
 def _block(c_full, f_full):
     """Return the tiles of a block, a multiple of the register tile's rows."""
     fits = BLOCK_BYTES // (POINTS * 4 * (c_full + f_full))
-    return min(MOST_BLOCK, max(LEAST_BLOCK, fits // 6 * 6))
+    return min(MOST_BLOCK, max(LEAST_BLOCK, fits // TILE_ROWS * TILE_ROWS))
 
 
 def _is_deep(tiles, c_full, f_full):

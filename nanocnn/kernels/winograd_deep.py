@@ -17,16 +17,18 @@ import numpy as np
 from .jit import TILE_ROWS, I, kernel, panel_width
 from .microkernel import ACCUMULATE, ZERO, tile_product
 from .transform import LANES
-from .winograd_loops import CHUNK, TILES_CHUNK, rows_of, table_step
+from .winograd_loops import CHUNK, TILES_CHUNK, columns_of, rows_of, table_step
 from .winograd_tiles import (
     PATCH,
     POINTS,
     TILE,
     add_vector,
+    filter_to_points,
     input_tile,
+    next_place,
     output_tile,
-    times_g,
-    times_gt,
+    place_of,
+    points_to_filter,
 )
 
 DEPTH = 2048 // panel_width(4)  # channels whose dU, of one panel, is made at a time
@@ -35,26 +37,21 @@ DEPTH = 2048 // panel_width(4)  # channels whose dU, of one panel, is made at a 
 @kernel
 def transform_input(first, last, x, V, h, w, c, c_full, top, left, th, tw, tiles):
     """V of all tiles; items are the tiles."""
-    t = np.empty(PATCH * PATCH * LANES, np.float32)
-    patch = np.empty(PATCH * PATCH * LANES, np.float32)
+    v_step, columns = table_step(tiles * c_full), columns_of(c_full, c_full, 0)
+    n, i, j = place_of(first, th, tw)
     for g in range(first, last):
-        n = g // (th * tw)
-        i = g // tw - n * th
-        j = g % tw
-        input_tile(x, n, i * TILE - top, j * TILE - left, h, w, c, c_full, patch, t, V,
-                   g * c_full, table_step(tiles * c_full), c_full, c_full)  # fmt: skip
+        input_tile(x, n, i * TILE - top, j * TILE - left, h, w, c, c_full, V,
+                   g * c_full, v_step, columns)  # fmt: skip
+        n, i, j = next_place(n, i, j, th, tw)
 
 
 @kernel
-def _panel_filters(w, c, f_full, c0, depth, f0, columns, t, U, step, panel):
+def _panel_filters(w, c, f_full, c0, depth, f0, columns, U, step, panel):
     """U[point * step + k * panel + column] = G w G^T of channel c0 + k and filter f0 + column."""
     for k in range(depth):
         for f in range(0, columns, LANES):
-            for v in range(3):
-                times_g(w, (v * c + c0 + k) * f_full + f0 + f, 3 * c * f_full, t, v * LANES,
-                        3 * LANES)  # fmt: skip
-            for m in range(PATCH):
-                times_g(t, m * 3 * LANES, LANES, U, m * PATCH * step + k * panel + f, step)
+            filter_to_points(w, (c0 + k) * f_full + f0 + f, 3 * c * f_full, c * f_full, U,
+                             k * panel + f, PATCH * step, step, None)  # fmt: skip
 
 
 @kernel
@@ -65,8 +62,6 @@ def forward_panels(first, last, V, w, bias, y, c, c_full, oh, ow, f, f_full, th,
         table_step(tiles * c_full), table_step(CHUNK * panel), table_step(tiles * panel),
     )  # fmt: skip
     U, M = np.empty(POINTS * u_step, np.float32), np.empty(POINTS * m_step, np.float32)
-    t = np.empty(PATCH * PATCH * LANES, np.float32)
-    patch = np.empty(TILE * TILE * LANES, np.float32)
     rows, out = np.empty(tiles + TILE_ROWS, np.int64), np.empty(tiles + TILE_ROWS, np.int64)
     segments = np.zeros((1, 3), np.int64)
     rows_of(tiles, c_full, rows)
@@ -76,7 +71,7 @@ def forward_panels(first, last, V, w, bias, y, c, c_full, oh, ow, f, f_full, th,
         columns = min(panel, (f - f0 + LANES - 1) // LANES * LANES)
         for c0 in range(0, c, CHUNK):
             depth = min(I(CHUNK), c - c0)
-            _panel_filters(w, c, f_full, c0, depth, f0, columns, t, U, u_step, panel)
+            _panel_filters(w, c, f_full, c0, depth, f0, columns, U, u_step, panel)
             segments[0, 2] = depth
             start = ZERO if c0 == 0 else ACCUMULATE
             for p in range(POINTS):
@@ -84,30 +79,26 @@ def forward_panels(first, last, V, w, bias, y, c, c_full, oh, ow, f, f_full, th,
                     tile_product(V, rows, r, p * v_step + c0, segments, 0, 1, 1, U, p * u_step,
                                  panel, M, out, p * m_step, columns, start, bias, 0,
                                  0)  # fmt: skip
+        n, i, j = place_of(I(0), th, tw)
         for g in range(tiles):
-            n = g // (th * tw)
-            i = g // tw - n * th
-            j = g % tw
-            output_tile(M, g * panel, m_step, columns, t, y, n, i * TILE, j * TILE, oh, ow, f, f0,
-                        patch, bias, relu)  # fmt: skip
+            output_tile(M, g * panel, m_step, columns, y, n, i * TILE, j * TILE, oh, ow, f, f0,
+                        bias, relu)  # fmt: skip
+            n, i, j = next_place(n, i, j, th, tw)
 
 
 @kernel
-def _panel_gradient(dU, channels, c0, columns, f0, t, three, dw, c, f_full, panel, again):
+def _panel_gradient(dU, channels, c0, columns, f0, nine, dw, c, f_full, panel, again):
     """dw = G^T dU G for some channels and a panel of filters, or dw += that."""
     for k in range(channels):
         for f in range(0, columns, LANES):
-            for l in range(PATCH):
-                times_gt(dU, (l * DEPTH + k) * panel + f, PATCH * DEPTH * panel, t, l * LANES,
-                         PATCH * LANES)  # fmt: skip
-            for u in range(3):
-                to = (u * 3 * c + c0 + k) * f_full + f0 + f
-                if not again:
-                    times_gt(t, u * PATCH * LANES, LANES, dw, to, c * f_full)
-                    continue
-                times_gt(t, u * PATCH * LANES, LANES, three, 0, LANES)
-                for v in range(3):
-                    add_vector(three, v * LANES, dw, to + v * c * f_full)
+            points, to = k * panel + f, (c0 + k) * f_full + f0 + f
+            row, column = PATCH * DEPTH * panel, DEPTH * panel
+            if not again:
+                points_to_filter(dU, points, row, column, dw, to, 3 * c * f_full, c * f_full, None)
+                continue
+            points_to_filter(dU, points, row, column, nine, 0, I(3 * LANES), I(LANES), None)
+            for v in range(9):
+                add_vector(nine, v * LANES, dw, to + v * c * f_full)
 
 
 @kernel
@@ -120,7 +111,7 @@ def weight_panels(first, last, V, Z, dw, c, c_full, f_full, count, size, panel, 
     v_step = table_step(size * c_full)
     z_step = table_step(size * ((f_full + panel - 1) // panel * panel))
     dU = np.empty(POINTS * DEPTH * panel, np.float32)
-    t, three = np.empty(3 * PATCH * LANES, np.float32), np.empty(3 * LANES, np.float32)
+    nine = np.empty(9 * LANES, np.float32)
     rows, out = np.empty(DEPTH + TILE_ROWS, np.int64), np.empty(DEPTH + TILE_ROWS, np.int64)
     segments = np.empty((1, 3), np.int64)
     blocks = (c + DEPTH - 1) // DEPTH
@@ -141,4 +132,4 @@ def weight_panels(first, last, V, Z, dw, c, c_full, f_full, count, size, panel, 
                     tile_product(V, rows, r, p * v_step, segments, 0, 1, I(LANES), Z,
                                  p * z_step + q * size * panel, panel, dU, out, p * DEPTH * panel,
                                  columns, start, Z, 0, 0)  # fmt: skip
-        _panel_gradient(dU, channels, c0, columns, f0, t, three, dw, c, f_full, panel, again)
+        _panel_gradient(dU, channels, c0, columns, f0, nine, dw, c, f_full, panel, again)

@@ -18,11 +18,13 @@ from .winograd_tiles import (
     TILE,
     add_vector,
     copy_vector,
+    filter_to_points,
     input_tile,
+    next_place,
     output_tile,
+    place_of,
+    points_to_filter,
     pooled_tile,
-    times_g,
-    times_gt,
     upstream_tile,
 )
 
@@ -37,6 +39,18 @@ def rows_of(count, step, rows):
     """rows[i] = i * step; a last register tile repeats the last row."""
     for i in range(count + TILE_ROWS):
         rows[i] = min(i, count - 1) * step
+
+
+@kernel
+def columns_of(channels, width, apart):
+    """Return where each vector of a tile's channels lies in the table of a point.
+
+    `width` channels of a tile lie side by side, the next ones `apart` further on.
+    """
+    columns = np.empty(channels // LANES, np.int64)
+    for k in range(columns.size):
+        columns[k] = k * LANES // width * apart + k * LANES % width
+    return columns
 
 
 @kernel
@@ -76,17 +90,14 @@ def filters(first, last, w, U, c, f_full, panel):
 
     `w` is (3, 3, c, f_full), whose last axis is whole panels.
     """
-    t = np.empty(PATCH * 3 * LANES, np.float32)
     panels = f_full // panel
+    step = table_step(panels * c * panel)
     for channel in range(first, last):
         for f in range(0, f_full, LANES):
-            for v in range(3):
-                times_g(w, (v * c + channel) * f_full + f, 3 * c * f_full, t, v * LANES, 3 * LANES)
             q = f // panel
             place = (q * c + channel) * panel + f - q * panel
-            step = table_step(panels * c * panel)
-            for m in range(PATCH):
-                times_g(t, m * 3 * LANES, LANES, U, m * PATCH * step + place, step)
+            filter_to_points(w, channel * f_full + f, 3 * c * f_full, c * f_full, U, place,
+                             PATCH * step, step, None)  # fmt: skip
 
 
 @kernel
@@ -99,21 +110,19 @@ def forward(first, last, x, U, bias, y, winner, h, w, c, c_full, oh, ow, f, f_fu
     panels = (f_full + panel - 1) // panel
     u_step = table_step(panels * c * panel)
     V, M = np.empty(POINTS * v_step, np.float32), np.empty(POINTS * m_step, np.float32)
-    t = np.empty(PATCH * PATCH * LANES, np.float32)
-    patch = np.empty(PATCH * PATCH * max(c_full, f_full), np.float32)
+    patch = np.empty(TILE * TILE * (f_full if winner.size else 0), np.float32)
     rows, out = np.empty(block + TILE_ROWS, np.int64), np.empty(block + TILE_ROWS, np.int64)
-    segments = np.empty((1, 3), np.int64)
+    segments, columns = np.empty((1, 3), np.int64), columns_of(c_full, c_full, 0)
     for item in range(first, last):
         g0 = item * block
         count = min(block, tiles - g0)
         rows_of(count, c_full, rows)
         rows_of(count, f_full, out)
+        n, i, j = place_of(g0, th, tw)
         for g in range(count):
-            n = (g0 + g) // (th * tw)
-            i = (g0 + g) // tw - n * th
-            j = (g0 + g) % tw
-            input_tile(x, n, i * TILE - top, j * TILE - left, h, w, c, c_full, patch, t, V,
-                       g * c_full, v_step, c_full, c_full)  # fmt: skip
+            input_tile(x, n, i * TILE - top, j * TILE - left, h, w, c, c_full, V,
+                       g * c_full, v_step, columns)  # fmt: skip
+            n, i, j = next_place(n, i, j, th, tw)
         for p in range(POINTS):
             for q in range(panels):
                 u = p * u_step + q * c * panel
@@ -126,17 +135,16 @@ def forward(first, last, x, U, bias, y, winner, h, w, c, c_full, oh, ow, f, f_fu
                         tile_product(V, rows, r, p * v_step, segments, 0, 1, 1, U, u, panel,
                                      M, out, p * m_step + q * panel, there, start, bias, 0,
                                      0)  # fmt: skip
+        n, i, j = place_of(g0, th, tw)
         for g in range(count):
-            n = (g0 + g) // (th * tw)
-            i = (g0 + g) // tw - n * th
-            j = (g0 + g) % tw
             if winner.size:
-                pooled_tile(M, g * f_full, m_step, f_full, t, y, winner, n, i * TILE // 2,
+                pooled_tile(M, g * f_full, m_step, f_full, y, winner, n, i * TILE // 2,
                             j * TILE // 2, oh // 2, ow // 2, patch, bias, relu, places,
                             taps)  # fmt: skip
             else:
-                output_tile(M, g * f_full, m_step, f_full, t, y, n, i * TILE, j * TILE, oh, ow,
-                            f, I(0), patch, bias, relu)  # fmt: skip
+                output_tile(M, g * f_full, m_step, f_full, y, n, i * TILE, j * TILE, oh, ow,
+                            f, I(0), bias, relu)  # fmt: skip
+            n, i, j = next_place(n, i, j, th, tw)
 
 
 @kernel
@@ -146,18 +154,17 @@ def transform_both(first, last, x, dy, V, Z, h, w, c, c_full, oh, ow, f, f_full,
 
     Of each tile `v_width` channels lie side by side, and behind them those of the next tile.
     """
-    t = np.empty(PATCH * PATCH * LANES, np.float32)
-    patch = np.empty(PATCH * PATCH * max(c_full, f_full), np.float32)
     v_step = table_step(size * c_full)
     z_step = table_step(size * ((f_full + z_width - 1) // z_width * z_width))
+    v_columns = columns_of(c_full, v_width, size * v_width)
+    z_columns = columns_of(f_full, z_width, size * z_width)
+    n, i, j = place_of(g0 + first, th, tw)
     for g in range(first, last):
-        n = (g0 + g) // (th * tw)
-        i = (g0 + g) // tw - n * th
-        j = (g0 + g) % tw
-        input_tile(x, n, i * TILE - top, j * TILE - left, h, w, c, c_full, patch, t, V,
-                   g * v_width, v_step, v_width, size * v_width)  # fmt: skip
-        upstream_tile(dy, n, i * TILE, j * TILE, oh, ow, f, f_full, patch, t, Z,
-                      g * z_width, z_step, z_width, size * z_width)  # fmt: skip
+        input_tile(x, n, i * TILE - top, j * TILE - left, h, w, c, c_full, V,
+                   g * v_width, v_step, v_columns)  # fmt: skip
+        upstream_tile(dy, n, i * TILE, j * TILE, oh, ow, f, f_full, Z,
+                      g * z_width, z_step, z_columns)  # fmt: skip
+        n, i, j = next_place(n, i, j, th, tw)
 
 
 @kernel
@@ -212,7 +219,6 @@ def back_to_filters(first, last, dU, parts, dw, c, f_full):
     A few vectors are taken at a time: the points of dU lie far apart, and from each place memory
     is read at full speed only if some lines in a row are wanted.
     """
-    t = np.empty(3 * PATCH * LANES, np.float32)
     total = np.empty(POINTS * RUN * LANES, np.float32)
     size = POINTS * c * f_full
     for channel in range(first, last):
@@ -225,9 +231,6 @@ def back_to_filters(first, last, dU, parts, dw, c, f_full):
                     for part in range(1, parts):
                         add_vector(dU, part * size + a + f, total, b + f)
             for f in range(0, there, LANES):
-                for l in range(PATCH):
-                    times_gt(total, l * RUN * LANES + f, PATCH * RUN * LANES, t, l * LANES,
-                             PATCH * LANES)  # fmt: skip
-                for u in range(3):
-                    times_gt(t, u * PATCH * LANES, LANES, dw,
-                             (u * 3 * c + channel) * f_full + f0 + f, c * f_full)  # fmt: skip
+                to = channel * f_full + f0 + f
+                points_to_filter(total, f, PATCH * RUN * LANES, RUN * LANES, dw, to, 3 * c * f_full,
+                                 c * f_full, None)  # fmt: skip

@@ -181,7 +181,7 @@ def test_the_taps_of_a_window_stay_in_registers(kernel: str, loops: int, dtype: 
 def test_the_windows_in_a_tile_are_pooled_without_a_loop_over_taps() -> None:
     """Winograd's: four loads, one for each pixel of a window, and nothing on the stack."""
     rows = rows_of(compiled(*find("float32", "forward")), "float32")
-    pooled = [row.counts for row in rows if row.kernel == "winograd_tiles.pooled_tile"]
+    pooled = [row.counts for row in rows if row.kernel == "winograd_tiles._pool"]
     assert pooled
     for counts in pooled:
         assert counts.bits == 8 * VECTOR_BYTES

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from nanocnn import vectorized
 from nanocnn.kernels import winograd, winograd_deep, winograd_loops, winograd_tiles
 from nanocnn.kernels.jit import kernel
-from nanocnn.kernels.transform import LANES, _make_twin, make_linear
+from nanocnn.kernels.shared_sums import product
+from nanocnn.kernels.transform import LANES, _make_twin, make_transform
 from tests.sizes import sized
 
 from .cases import untouched
@@ -177,30 +178,67 @@ def test_same_bits_on_any_number_of_threads(
     assert found[0] == found[1] == found[2]
 
 
-plain = make_linear(winograd_tiles.B)
-finishing = make_linear(np.transpose(winograd_tiles.A), finish=True)
+plain = make_transform(winograd_tiles.B)
+finishing = make_transform(np.transpose(winograd_tiles.A), side="D", finish=True)
+INSIDE, AT_BORDER = None, (1, 3, 0, 2, LANES - 1)
 
 
 @kernel
-def call_plain(S, s0, ss, D, d0, ds):
-    plain(S, s0, ss, D, d0, ds)
+def call_plain(S, s0, s_row, s_col, D, d0, d_row, d_col, border):
+    plain(S, s0, s_row, s_col, D, d0, d_row, d_col, border)
 
 
 @kernel
-def call_finishing(S, s0, ss, D, d0, ds, bias, b0, relu):
-    finishing(S, s0, ss, D, d0, ds, bias, b0, relu)
+def call_finishing(S, s0, s_row, s_col, D, d0, d_row, d_col, border, bias, b0, relu):
+    finishing(S, s0, s_row, s_col, D, d0, d_row, d_col, border, bias, b0, relu)
 
 
 @pytest.mark.compiled
 @pytest.mark.parametrize("relu", [0, 1])
 @pytest.mark.parametrize("finish", [False, True])
-def test_twin(finish: bool, relu: int) -> None:
-    S, bias = normal(400), normal(64, seed=3)
-    S[40] = np.nan
+@pytest.mark.parametrize("border", [INSIDE, AT_BORDER])
+def test_twin(border: Any, finish: bool, relu: int) -> None:
+    size = 7 * 6 * (LANES + 3)
+    S, bias = normal(size), normal(64, seed=3)
+    S[3 + 7 * (LANES + 2)] = np.nan  # in row 1 and column 0: read from both sides of the border
     matrix = np.transpose(winograd_tiles.A) if finish else winograd_tiles.B
     rest = (bias, 5, relu) if finish else ()
-    found, expected = np.full(400, 7, np.float32), np.full(400, 7, np.float32)
-    (call_finishing if finish else call_plain)(S, 3, LANES + 2, found, 11, LANES + 5, *rest)
-    _make_twin(matrix, finish)(S, 3, LANES + 2, expected, 11, LANES + 5, *rest)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=50 * EPS)
-    assert (found == 7).sum() == 400 - len(matrix) * LANES
+    side = "D" if finish else "S"
+    source, target = (3, 6 * (LANES + 2) + 1, LANES + 2), (11, 6 * (LANES + 3), LANES + 3)
+    found, expected = np.full(size, 7, np.float32), np.full(size, 7, np.float32)
+    (call_finishing if finish else call_plain)(S, *source, found, *target, border, *rest)
+    _make_twin(matrix, side, finish)(S, *source, expected, *target, border, *rest)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=400 * EPS)
+    written = 4 * (LANES - 1) if finish and border else len(matrix) ** 2 * LANES
+    assert (found == 7).sum() == size - written
+
+
+@pytest.mark.parametrize("name", ["A", "B", "G"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_shared_sums_change_nothing(name: str, turned: bool) -> None:
+    """What two rows or columns share is made once; the product is that of the whole matrix."""
+    matrix = np.array(getattr(winograd_tiles, name))
+    matrix = matrix.T if turned else matrix
+    height, width = matrix.shape
+    S = normal(width, width, LANES)
+    found = np.zeros((height, height, LANES), np.float32)
+    steps = (0, width * LANES, LANES), (0, height * LANES, LANES)
+    _make_twin(matrix.tolist(), "S", False)(S.ravel(), *steps[0], found.ravel(), *steps[1], None)
+    expected = np.einsum("rk,klx,sl->rsx", matrix, S.astype(np.float64), matrix)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=200 * EPS)
+
+
+def test_a_product_takes_few_operations() -> None:
+    """B has 32 entries that are not zero; with sums that rows share, 13 operations are enough."""
+    counted = []
+
+    class Counting:
+        @staticmethod
+        def _count(*operands: Any) -> str:
+            counted.append(operands)
+            return "x"
+
+        add = subtract = times = add_times = _count
+
+    product(Counting, [[float(v) for v in row] for row in winograd_tiles.B], ["x"] * 6)
+    assert len(counted) == 13
