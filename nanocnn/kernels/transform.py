@@ -6,10 +6,10 @@
     s s s s s s        one after another:   c . . . . .  -->   d d d d d d
     s s s s s s                             c . . . . .        . . . . . .
 
-Nothing between S and D is stored, but for what the registers cannot hold. The entries of a matrix stand in the instructions: 0 costs
-nothing, 1 and -1 an addition, all others a multiply-add; see `shared_sums`. A loop over the lanes
-in Numba is not vectorized here (too many streams that might overlap), and then the transforms eat
-all that the fewer multiplications gain.
+Nothing between S and D is stored, but for what the registers cannot hold. The entries of a matrix
+stand in the instructions: 0 costs nothing, 1 and -1 an addition, all others a multiply-add; see
+`shared_sums`. A loop over the lanes in Numba is not vectorized here (too many streams that might
+overlap), and then the transforms eat all that the fewer multiplications gain.
 """
 
 from __future__ import annotations
