@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections import OrderedDict, deque
+from collections import deque
 
 import numpy as np
 
@@ -26,24 +26,32 @@ SMALL = 1 << 16  # below this the system's allocator is as good
 CAP = 1 << 29  # at most this many bytes wait on the shelves
 
 
+def _rounded(size: int) -> int:
+    """Return the size of the block that serves a request: up to an eighth more, one of few sizes.
+
+    What is not asked for is never touched, so the system gives no memory for it.
+    """
+    step = 1 << (size.bit_length() - 4)
+    return -(-size // step) * step
+
+
 class _Shelves:
     """Free blocks by size, the least recently returned ones dropped first."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.returned: deque[np.ndarray] = deque()  # not yet sorted in
-        self.free: OrderedDict[int, tuple[int, np.ndarray]] = OrderedDict()
-        self.bytes = 0
+        self.free: dict[int, deque[tuple[int, np.ndarray]]] = {}  # each with the time it came
+        self.time = self.bytes = 0
 
     def take(self, size: int) -> np.ndarray | None:
+        """Return the block of this size that came back last: the cache may still hold it."""
         with self.lock:
             self._sort_in()
-            fitting = [(n, key) for key, (n, _) in self.free.items() if size <= n <= size * 5 // 4]
-            if not fitting:
+            if not self.free.get(size):
                 return None
-            n, key = min(fitting)
-            self.bytes -= n
-            return self.free.pop(key)[1]
+            self.bytes -= size
+            return self.free[size].pop()[1]
 
     def put(self, block: np.ndarray) -> None:
         """Take a block back. The garbage collector may call this in the middle of `take`.
@@ -60,11 +68,12 @@ class _Shelves:
     def _sort_in(self) -> None:
         while self.returned:
             block = self.returned.popleft()
-            self.free[id(block)] = (block.nbytes, block)
+            self.time += 1
+            self.free.setdefault(block.nbytes, deque()).append((self.time, block))
             self.bytes += block.nbytes
         while self.bytes > CAP:
-            _, (n, _) = self.free.popitem(last=False)
-            self.bytes -= n
+            oldest = min((shelf for shelf in self.free.values() if shelf), key=lambda s: s[0][0])
+            self.bytes -= oldest.popleft()[1].nbytes
 
     def clear(self) -> None:
         with self.lock:
@@ -103,12 +112,14 @@ def empty(shape: tuple[int, ...], dtype) -> np.ndarray:
     """
     dtype = np.dtype(dtype)
     size = math.prod(shape) * dtype.itemsize + ALIGNMENT + SLACK
-    block = _shelves.take(size) if size >= SMALL else None
-    if block is None:
-        block = np.empty(size, np.uint8)
     if size < SMALL:
+        block = np.empty(size, np.uint8)
         start = -block.__array_interface__["data"][0] % ALIGNMENT
         return block[start : start + size - ALIGNMENT - SLACK].view(dtype).reshape(shape)
+    size = _rounded(size)
+    block = _shelves.take(size)
+    if block is None:
+        block = np.empty(size, np.uint8)
     return np.asarray(_Owner(block, shape, dtype))
 
 

@@ -7,8 +7,10 @@ import threading
 import weakref
 from collections.abc import Iterator
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
+from hypothesis import given
 
 from nanocnn import kernels
 from nanocnn.kernels import memory
@@ -21,6 +23,10 @@ def empty_shelves() -> Iterator[None]:
     memory.release_memory()
     yield
     memory.release_memory()
+
+
+def waiting() -> list[np.ndarray]:
+    return [block for shelf in memory._shelves.free.values() for _, block in shelf]
 
 
 def address(array: np.ndarray) -> int:
@@ -142,29 +148,27 @@ def test_a_block_held_by_a_cycle_comes_back_through_the_collector() -> None:
 
 
 def test_a_finalizer_in_the_middle_of_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The collector may run anywhere, also while the shelves are looked through.
+    # The collector may run anywhere, also while a block is taken from its shelf.
     shelves = memory._shelves
-    for a in [memory.empty((n,), np.float32) for n in (20_000, 40_000, 80_000)]:
-        a.fill(0)
-    del a
-    dying = [memory.empty((n,), np.float32) for n in (20_000, 40_000, 60_000)]
-    assert len(shelves.free) == 1
-
-    class Interrupted(type(shelves.free)):  # type: ignore[misc]
-        def items(self):  # type: ignore[no-untyped-def]
-            for item in super().items():
-                if dying:
-                    dying.pop()  # its finalizer runs here
-                yield item
-
-    monkeypatch.setattr(shelves, "free", Interrupted(shelves.free))
     array = memory.empty((80_000,), np.float32)
-    array.fill(0)
-    assert len(dying) == 2
+    place = address(array)
+    del array
+    dying = [memory.empty((n,), np.float32) for n in (20_000, 40_000)]
+    ((size, shelf),) = shelves.free.items()
+
+    class Interrupted(type(shelf)):  # type: ignore[misc]
+        def pop(self):  # type: ignore[no-untyped-def]
+            dying.pop()  # its finalizer runs here
+            return super().pop()
+
+    monkeypatch.setitem(shelves.free, size, Interrupted(shelf))
+    array = memory.empty((80_000,), np.float32)
+    assert address(array) == place
+    assert len(dying) == 1
     assert len(shelves.returned) == 1
     dying.clear()
-    assert len(shelves.free) == 3
-    assert shelves.bytes == sum(n for n, _ in shelves.free.values())
+    assert len(waiting()) == 2
+    assert shelves.bytes == sum(block.nbytes for block in waiting())
 
 
 def test_threads_ask_and_return_at_once() -> None:
@@ -187,8 +191,7 @@ def test_threads_ask_and_return_at_once() -> None:
     for worker in workers:
         worker.join(60)
     assert not wrong
-    shelves = memory._shelves
-    assert shelves.bytes == sum(n for n, _ in shelves.free.values())
+    assert memory._shelves.bytes == sum(block.nbytes for block in waiting())
 
 
 def test_the_cap(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +202,7 @@ def test_the_cap(monkeypatch: pytest.MonkeyPatch) -> None:
         arrays.pop(0)
         assert memory._shelves.bytes <= 1 << 20
     assert first() is None
-    assert len(memory._shelves.free) == 2  # the last two that came back
+    assert len(waiting()) == 2  # the last two that came back
     both = [memory.empty((100_000,), np.float32) for _ in range(2)]
     assert last in {address(a) for a in both}
 
@@ -211,7 +214,7 @@ def test_release_memory_leaves_arrays_in_use_alone() -> None:
     assert memory._shelves.bytes > 0
     memory.release_memory()
     assert memory._shelves.bytes == 0
-    assert not memory._shelves.free
+    assert not waiting()
     assert (kept == 5).all()
     other = memory.empty(LARGE, np.float32)
     assert not np.shares_memory(kept, other)
@@ -222,7 +225,14 @@ def test_a_much_larger_block_is_not_wasted_on_a_small_request() -> None:
     place = address(large)
     del large
     assert address(memory.empty((100_000,), np.float32)) != place
-    assert address(memory.empty((190_000,), np.float32)) == place
+    assert address(memory.empty((199_000,), np.float32)) == place
+
+
+@given(st.integers(memory.SMALL, 1 << 40))
+def test_a_block_is_little_larger_than_what_is_asked_for(size: int) -> None:
+    rounded = memory._rounded(size)
+    assert size <= rounded <= size * 9 // 8
+    assert memory._rounded(rounded) == rounded
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
