@@ -13,9 +13,9 @@ import os
 import threading
 from collections.abc import Callable
 from functools import lru_cache
-from queue import SimpleQueue
 
 from .jit import JIT
+from .workers import Pool, inside
 
 # A hand-off to another thread costs 10 to 30 microseconds: less work is done at once, here.
 INLINE_SECONDS = 6e-5
@@ -31,70 +31,8 @@ _CGROUP_FILES = (  # quota and period: in one file in version 2, in two in versi
 )
 
 
-class _Job:
-    """Work for one worker, or for none if it is cancelled before a worker comes to it."""
-
-    def __init__(self, work: Callable[[], None]) -> None:
-        self._work = work
-        self._error: BaseException | None = None
-        self._claimed, self._running = threading.Lock(), threading.Lock()
-        self._running.acquire()
-
-    def run(self) -> None:
-        if self._claimed.acquire(blocking=False):
-            try:
-                self._work()
-            except BaseException as error:
-                self._error = error
-            finally:
-                self._forget()
-                self._running.release()
-
-    def _forget(self) -> None:
-        """Let go of the arrays now, not when the worker next comes round: they wait for reuse."""
-        del self._work
-
-    def cancel(self) -> bool:
-        """Take the job back; False where a worker has begun it."""
-        mine = self._claimed.acquire(blocking=False)
-        if mine:
-            self._forget()
-        return mine
-
-    def result(self) -> None:
-        """Wait for the end of a job that was begun, and raise what it raised."""
-        with self._running:
-            if self._error is not None:
-                raise self._error
-
-
-class _Pool:
-    """Workers that wait at one queue; `concurrent.futures` costs three times as much a job."""
-
-    def __init__(self) -> None:
-        self._jobs: SimpleQueue[_Job] = SimpleQueue()
-        self.size = 0
-
-    def grow(self, n: int) -> None:
-        while self.size < n:
-            name = f"nanocnn_{self.size}"
-            threading.Thread(target=self._work, name=name, daemon=True).start()
-            self.size += 1
-
-    def _work(self) -> None:
-        _inside.worker = True  # a kernel that is called from a kernel's worker runs inline
-        while True:
-            self._jobs.get().run()
-
-    def submit(self, work: Callable[[], None]) -> _Job:
-        job = _Job(work)
-        self._jobs.put(job)
-        return job
-
-
 _lock = threading.Lock()
-_pool: _Pool | None = None
-_inside = threading.local()
+_pool: Pool | None = None
 _num_threads: int | None = None
 
 
@@ -120,8 +58,12 @@ def _default_threads() -> int:
         if not forced.isdecimal() or int(forced) < 1:
             raise ValueError(f"NANOCNN_NUM_THREADS is {forced!r}; it must be a whole number from 1")
         return int(forced)
-    if not JIT:  # the interpreter lock lets one thread run at a time anyway
-        return 1
+    return processors() if JIT else 1  # without it the interpreter lock lets one run at a time
+
+
+@lru_cache(maxsize=1)
+def processors() -> int:
+    """Return how many processors this process may use at once."""
     try:
         available = len(os.sched_getaffinity(0))
     except AttributeError:  # not Linux
@@ -155,13 +97,13 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_pool)
 
 
-def _workers(n: int) -> _Pool:
+def _workers(n: int) -> Pool:
     """Return the pool, with at least `n` workers."""
     global _pool
     with _lock:
         if _pool is None:
-            _pool = _Pool()
-        _pool.grow(n)
+            _pool = Pool()
+        _pool.grow(n, processors())
         return _pool
 
 
@@ -188,7 +130,7 @@ def run(kernel: Callable[..., None], n_items: int, args: tuple, seconds: float) 
         A guess at the work's length on one thread; short work is not worth a hand-off.
     """
     threads = min(get_num_threads(), n_items)
-    if threads < 2 or seconds < INLINE_SECONDS or getattr(_inside, "worker", False):
+    if threads < 2 or seconds < INLINE_SECONDS or getattr(inside, "worker", False):
         if n_items:
             kernel(0, n_items, *args)
         return
@@ -205,4 +147,4 @@ def run(kernel: Callable[..., None], n_items: int, args: tuple, seconds: float) 
     finally:
         for other in others:
             if not other.cancel():  # one that has not started is not needed any more
-                other.result()
+                other.result(pool.turns)

@@ -72,6 +72,7 @@ def test_no_kernel_is_forgotten() -> None:
         seen |= new
         todo += new
     everything = dispatchers()
+    del everything["nanocnn.kernels.waiting.wait"]  # no operation's: the threads'
     assert len(everything) > 20
     assert set(everything.values()) == seen
     holders = {k.__name__ for k in seen if "tile_product" in k.py_func.__code__.co_names}

@@ -29,6 +29,7 @@ def nothing_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Six processors, no limit, no environment variable, the JIT on."""
     monkeypatch.delenv("NANOCNN_NUM_THREADS", raising=False)
     monkeypatch.setattr(threads, "JIT", True)
+    monkeypatch.setattr(threads, "processors", threads.processors.__wrapped__)  # ask each time
     monkeypatch.setattr(threads, "_cgroup_limit", lambda: float("inf"))
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(6)), raising=False)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,8 @@ import numpy as np
 import pytest
 
 from nanocnn import kernels
-from nanocnn.kernels import threads
+from nanocnn.kernels import threads, waiting, workers
+from tests.sizes import JIT
 
 from .work import SAME, WORK, X, normal
 
@@ -39,8 +41,8 @@ def test_same_bits_on_1_2_and_4_threads(name: str, many_threads: Use) -> None:
 
 def test_large_work_is_shared_out_without_being_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     used = []
-    workers = threads._workers
-    monkeypatch.setattr(threads, "_workers", lambda n: used.append(n) or workers(n))
+    pool = threads._workers
+    monkeypatch.setattr(threads, "_workers", lambda n: used.append(n) or pool(n))
     before = threads.get_num_threads()
     threads.set_num_threads(2)
     large, w = normal(4, 33, 31, 19), normal(3, 3, 19, 40)
@@ -213,7 +215,7 @@ def test_a_job_that_is_over_holds_nothing(begun: bool) -> None:
 
     big = Big()
     alive = weakref.ref(big)
-    job = threads._Job(lambda big=big: None)  # type: ignore[misc]
+    job = workers.Job(lambda big=big: None)  # type: ignore[misc]
     del big
     assert alive() is not None
     if begun:
@@ -223,3 +225,47 @@ def test_a_job_that_is_over_holds_nothing(begun: bool) -> None:
         assert job.cancel()
         job.run()
     assert alive() is None
+
+
+def late(flag: np.ndarray) -> threading.Timer:
+    """Write to the flag in a moment, from another thread."""
+    timer = threading.Timer(0.05, flag.fill, (1,))
+    timer.start()
+    return timer
+
+
+def test_waiting_sees_what_another_thread_writes() -> None:
+    done, flag = np.zeros(1, np.int64), np.zeros(1, np.int64)
+    waiting.wait(done, flag, 0, 3, 0)
+    assert done[0] == 1
+    assert flag[0] == 0, "it gave up after three turns"
+    begin = time.perf_counter()
+    timer = late(flag)
+    waiting.wait(done, flag, 0, 10**12 if JIT else 0, 7)
+    timer.join()
+    assert flag[0] == 1
+    assert time.perf_counter() - begin < 30
+    waiting.wait(done, flag, 0, 10**12, 7)  # nothing to wait for
+
+
+@pytest.mark.compiled
+def test_turns_take_the_time_that_was_asked_for() -> None:
+    turns = waiting.turns_in(0.02)
+    flag = np.zeros(1, np.int64)
+    begin = time.perf_counter()
+    waiting.wait(flag.copy(), flag, 0, turns, 0)
+    assert 0.005 < time.perf_counter() - begin < 2  # a wide net: the machine may be busy
+
+
+@pytest.mark.parametrize(("processors", "look"), [(2, True), (1, False)])
+def test_nobody_looks_out_where_processors_are_too_few(processors: int, look: bool) -> None:
+    pool = workers.Pool()
+    pool.grow(1, processors)
+    assert (pool.turns > 0) == (look and JIT)
+    done = []
+    for k in range(50):
+        jobs = [pool.submit(lambda k=k: done.append(k)) for _ in range(3)]
+        for job in jobs:
+            if not job.cancel():  # what is cancelled stays in the queue, for a worker to pass over
+                job.result(pool.turns)
+                assert k in done
