@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from . import memory, threads
 from .copies import make_copy
-from .jit import U, kernel, panel_width
+from .jit import VECTOR_BYTES, U, kernel, panel_width
+from .transpose import transpose
 
 _copy_panel4, _copy_panel8 = make_copy(panel_width(4)), make_copy(panel_width(8))
 
@@ -56,12 +57,23 @@ def _pack_turned(first, last, w, taps, depth, columns, groups, panels, panel, pa
         there = min(panel, columns - column)
         for t in range(taps):
             start = ((taps - 1 - t) * columns + column) * groups * depth + group * depth
-            for k in range(depth):
-                a, b = start + k, ((q * taps + t) * depth + k) * panel
-                for l in range(there):
-                    packed[U(b + l)] = w[U(a + l * groups * depth)]
-                for l in range(there, panel):
-                    packed[U(b + l)] = 0
+            _turn(w, start, groups * depth, there, depth, packed, (q * taps + t) * depth * panel,
+                  panel)  # fmt: skip
+
+
+@kernel
+def _turn(w, start, step, there, depth, packed, place, panel):
+    """packed[place + k * panel + l] = w[start + l * step + k], zeros from l = `there` on."""
+    lanes = VECTOR_BYTES // w.itemsize
+    for k0 in range(0, depth, lanes):
+        for l0 in range(0, panel, lanes):
+            a, b = start + l0 * step + k0, place + k0 * panel + l0
+            if k0 + lanes <= depth and l0 + lanes <= there:
+                transpose(w, a, step, packed, b, panel)
+                continue
+            for k in range(min(lanes, depth - k0)):
+                for l in range(lanes):
+                    packed[U(b + k * panel + l)] = w[U(a + l * step + k)] if l0 + l < there else 0
 
 
 def in_panels(w, rows, columns, groups):

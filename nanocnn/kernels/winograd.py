@@ -54,7 +54,7 @@ def _turned(w, c_full):
     _, _, c, f = w.shape
     turned = memory.empty((3, 3, f, c_full), w.dtype)
     args = (memory.flat(w), turned.reshape(-1), c, f, c_full)
-    threads.run(loops.turn, 9 * -(-f // 16), args, 2 * turned.nbytes / threads.BYTES_PER_SECOND)
+    threads.run(loops.turn, 9 * -(-f // LANES), args, 2 * turned.nbytes / threads.BYTES_PER_SECOND)
     return turned
 
 

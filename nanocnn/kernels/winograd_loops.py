@@ -12,6 +12,7 @@ import numpy as np
 from .jit import TILE_ROWS, I, kernel
 from .microkernel import ACCUMULATE, ZERO, tile_product
 from .transform import LANES
+from .transpose import transpose
 from .winograd_tiles import (
     PATCH,
     POINTS,
@@ -68,20 +69,22 @@ def table_step(size):
 def turn(first, last, w, turned, c, f, c_full):
     """turned[u, v, f, c] = w[2 - u, 2 - v, c, f], zeros behind the last c.
 
-    Items are (u, v, sixteen f).
-
-    It goes sixteen by sixteen, so that lines of both arrays stay in the cache until used up.
+    Items are (u, v, LANES f). It goes square by square, so that lines of both arrays stay in the
+    cache until used up.
     """
-    strips = (f + 15) // 16
+    strips = (f + LANES - 1) // LANES
     for item in range(first, last):
         tap = item // strips
-        f0 = (item - tap * strips) * 16
-        f1 = min(f, f0 + 16)
-        for c0 in range(0, c_full, 16):
-            for k in range(f0, f1):
-                for l in range(c0, min(c_full, c0 + 16)):
-                    value = w[((8 - tap) * c + l) * f + k] if l < c else np.float32(0)
-                    turned[(tap * f + k) * c_full + l] = value
+        f0 = (item - tap * strips) * LANES
+        for c0 in range(0, c_full, LANES):
+            a, b = ((8 - tap) * c + c0) * f + f0, (tap * f + f0) * c_full + c0
+            if c0 + LANES <= c and f0 + LANES <= f:
+                transpose(w, a, f, turned, b, c_full)
+                continue
+            for k in range(min(LANES, f - f0)):
+                for l in range(min(LANES, c_full - c0)):
+                    value = w[a + l * f + k] if c0 + l < c else np.float32(0)
+                    turned[b + k * c_full + l] = value
 
 
 @kernel
