@@ -36,7 +36,7 @@ def exchanges(size):
     return steps
 
 
-def _twin(S, s0, s_step, D, d0, d_step):
+def _transpose_twin(S, s0, s_step, D, d0, d_step):
     """Do the same by slices: what runs with the JIT off, and what is compared with on."""
     size = VECTOR_BYTES // S.itemsize
     lane = np.arange(size)
@@ -73,4 +73,4 @@ def _transpose(typing, S, s0, s_step, D, d0, d_step):
 
 # transpose(S, s0, s_step, D, d0, d_step): D[d0 + k * d_step + l] = S[s0 + l * s_step + k], for as
 # many k and l as numbers are in a vector.
-transpose = _transpose if JIT else _twin
+transpose = _transpose if JIT else _transpose_twin
