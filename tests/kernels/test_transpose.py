@@ -26,7 +26,9 @@ def call(S, s0, s_step, D, d0, d_step):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("form", [pytest.param(call, marks=pytest.mark.compiled), transpose._transpose_twin])
+@pytest.mark.parametrize(
+    "form", [pytest.param(call, marks=pytest.mark.compiled), transpose._transpose_twin]
+)
 def test_a_square_and_nothing_beside_it(form: object, dtype: type) -> None:
     size = VECTOR_BYTES // np.dtype(dtype).itemsize
     S, D = np.arange(900).astype(dtype), np.zeros(900, dtype)
