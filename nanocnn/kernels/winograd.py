@@ -27,8 +27,8 @@ from .winograd_tiles import POINTS, TILE
 BLOCK_BYTES = 640 << 10  # of V and M in a block of tiles: about the second-level cache
 LEAST_BLOCK, MOST_BLOCK = 24, 192
 PARTS = 4  # of the tiles in dw, each with its own dU ...
-PART_BYTES = 1 << 20  # ... where that is at most this large, and is added to many times;
-PART_TILES = 1024  # with fewer tiles, or a larger dU, V and Z of many tiles are stored
+PART_BYTES = 3 << 20  # ... where that is at most this large, and is added to many times;
+PART_TILES = 512  # with fewer tiles, or a larger dU, V and Z of many tiles are stored
 DEEP_BYTES = 8 << 20  # of U, from which on it is not stored, where V of all tiles takes ...
 V_BYTES = 12 << 20  # ... at most this much
 STORE_BYTES = 24 << 20  # of V and Z that are stored at a time: they stay in the last-level cache

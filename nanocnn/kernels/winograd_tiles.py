@@ -13,6 +13,7 @@ import numpy as np
 
 from .copies import make_add, make_copy
 from .jit import I, U, kernel
+from .prefetch import prefetch
 from .transform import LANES, make_transform
 from .windows import make_window_max
 
@@ -55,6 +56,17 @@ def _border(size, r0, q0, h, w, there):
 
 
 @inline
+def _ask_for_next(x, place, size, row, pixel):
+    """Ask for what the next tile reads behind this one of `size` x `size` pixels at `place`.
+
+    The processor does not guess it: too many rows are read, a few pixels of each at a time.
+    """
+    for k in range(size):
+        for l in range(TILE):
+            prefetch(x, place + k * row + (size + l) * pixel)
+
+
+@inline
 def input_tile(x, n, r0, q0, h, w, c, c_full, V, place, step, columns):
     """V[point * step + place + columns[vector of channels]] = B^T (pixels from (r0, q0) on) B."""
     inside = r0 >= 0 and q0 >= 0 and r0 + PATCH <= h and q0 + PATCH <= w
@@ -62,9 +74,11 @@ def input_tile(x, n, r0, q0, h, w, c, c_full, V, place, step, columns):
     o = ((n * h + r0) * w + q0) * c
     for f in range(0, whole, LANES):
         to = place + columns[U(f // LANES)]
+        _ask_for_next(x, o + f, I(PATCH), w * c, c)
         to_points(x, o + f, w * c, c, V, to, PATCH * step, step, None)
     for f in range(whole, c_full, LANES):
         to, border = place + columns[U(f // LANES)], _border(I(PATCH), r0, q0, h, w, c - f)
+        _ask_for_next(x, o + f, I(PATCH), w * c, c)
         to_points(x, o + f, w * c, c, V, to, PATCH * step, step, border)
 
 
@@ -75,9 +89,11 @@ def upstream_tile(dy, n, r0, q0, h, w, c, c_full, Z, place, step, columns):
     o = ((n * h + r0) * w + q0) * c
     for f in range(0, whole, LANES):
         to = place + columns[U(f // LANES)]
+        _ask_for_next(dy, o + f, I(TILE), w * c, c)
         gradients_to_points(dy, o + f, w * c, c, Z, to, PATCH * step, step, None)
     for f in range(whole, c_full, LANES):
         to, border = place + columns[U(f // LANES)], _border(I(TILE), r0, q0, h, w, c - f)
+        _ask_for_next(dy, o + f, I(TILE), w * c, c)
         gradients_to_points(dy, o + f, w * c, c, Z, to, PATCH * step, step, border)
 
 
