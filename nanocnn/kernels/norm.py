@@ -23,6 +23,7 @@ import numpy as np
 
 from . import memory, threads
 from .jit import kernel
+from .norm_constants import backward_constants, forward_constants, statistics
 from .norm_passes import (
     CENTRE,
     LEVEL,
@@ -38,11 +39,15 @@ from .norm_passes import (
 BLOCK = 1 << 15  # elements of a work item, about
 LANES = 64  # at least so many numbers in a row where channels are fewer, or the loop itself costs
 VECTOR = 32  # numbers; lanes are a multiple of it where that takes few pixels
+FEW = 0.0  # seconds, as good as none
 PARTS = 32  # sums over images are cut in so many, whatever the threads
 
 
 @kernel
-def _batch_moments(first, last, x, shift, step, sums):
+def _batch_moments(first, last, x, channels, step, sums):
+    shift = np.empty(sums.shape[2])
+    for lane in range(shift.size):
+        shift[lane] = x[lane % channels]
     for block in range(first, last):
         end = min((block + 1) * step, x.size)
         add_moments(x, block * step, end, shift, sums[block, 0], sums[block, 1])
@@ -82,45 +87,25 @@ def _cut(x):
     return lanes, step, -(-x.size // step)
 
 
-def _by_channel(sums, channels):
-    """Add up blocks, then lanes, in order: (blocks, 2, lanes) -> (2, C)."""
-    return sums.sum(axis=0).reshape(2, -1, channels).sum(axis=1)
-
-
-def _table(lanes, dtype, rows):
-    """Write constants of the channels out for every lane."""
-    table = np.empty((len(rows), lanes), dtype)
-    table.reshape(len(rows), -1, rows[0].size)[...] = np.array(rows)[:, None, :]
-    return table
-
-
-def _constants(gamma, beta, mean, variance, epsilon):
-    """Return the rows of (B3) in float64, and the deviation's reciprocal; beta may be None."""
-    centre = mean.astype(gamma.dtype).astype(np.float64)
-    r = 1 / np.sqrt(variance + epsilon)
-    scale = gamma * r
-    offset = (centre - mean) * scale
-    return [centre, scale, offset if beta is None else offset + beta], r
-
-
 def batch_norm_statistics(x):
     """(B1), (B2)."""
+    channels = x.shape[1]
     lanes, step, blocks = _cut(x)
-    shift = x[:1].astype(np.float64).sum(axis=0)
-    sums = np.zeros((blocks, 2, lanes))
-    args = (memory.flat(x), np.tile(shift, lanes // x.shape[1]), step, sums)
+    sums, flat = np.zeros((blocks, 2, lanes)), memory.flat(x)
+    args = (flat, channels, step, sums)
     threads.run(_batch_moments, blocks, args, x.nbytes / threads.BYTES_PER_SECOND)
-    one, two = _by_channel(sums, x.shape[1]) / max(len(x), 1)
-    variance = two - one * one
-    # As np.maximum, but -0.0 and a NaN stay what they are.
-    return shift + one, np.where(variance < 0, 0.0, variance)
+    mean, variance = np.empty(channels), np.empty(channels)
+    args = (flat, sums, len(x), mean, variance)
+    threads.run(statistics, channels, args, sums.size / threads.FLOPS_PER_SECOND)
+    return mean, variance
 
 
 def batch_norm_forward(x, gamma, beta, mean, variance, epsilon, activation=None):
     """(B3), with relu."""
     lanes, step, blocks = _cut(x)
-    y = memory.empty(x.shape, x.dtype)
-    table = _table(lanes, x.dtype, _constants(gamma, beta, mean, variance, epsilon)[0])
+    y, table = memory.empty(x.shape, x.dtype), np.empty((3, lanes), x.dtype)
+    constants = [memory.flat(a) for a in (gamma, beta, mean, variance)]
+    threads.run(forward_constants, gamma.size, (*constants, epsilon, table), FEW)
     args = (memory.flat(x), table, activation == "relu", step, y.reshape(-1))
     threads.run(_batch_normalize, blocks, args, 2 * x.nbytes / threads.BYTES_PER_SECOND)
     return y
@@ -131,25 +116,21 @@ def batch_norm_backward(
 ):
     """(B4), (B5), (B7), or with constant statistics (B6); relu's gate needs beta."""
     lanes, step, blocks = _cut(x)
-    relu = activation == "relu"
-    rows, r = _constants(gamma, beta, mean, variance, epsilon)
-    given = (memory.flat(dy), memory.flat(x))
-    sums = np.zeros((blocks, 2, lanes))
-    args = (*given, _table(lanes, x.dtype, rows), relu, step, sums)
+    relu, table = activation == "relu", np.empty((5, lanes), x.dtype)
+    beta = np.zeros_like(gamma) if beta is None else beta
+    gamma, beta, mean, variance = (memory.flat(a) for a in (gamma, beta, mean, variance))
+    args = (gamma, beta, mean, variance, epsilon, table)
+    threads.run(forward_constants, gamma.size, args, FEW)
+    given, sums = (memory.flat(dy), memory.flat(x)), np.zeros((blocks, 2, lanes))
+    args = (*given, table, relu, step, sums)
     threads.run(_batch_gradients, blocks, args, 2 * x.nbytes / threads.BYTES_PER_SECOND)
-    centre, scale, _ = rows
-    dbeta, product = _by_channel(sums, x.shape[1])
-    dgamma = r * (product - (mean - centre) * dbeta)
-    slope = level = np.zeros_like(scale)
-    if not constant:
-        share = scale / max(len(x), 1)
-        slope = -share * r * dgamma
-        level = -share * dbeta - slope * (mean - centre)
-    rows += [slope, level]
+    dgamma, dbeta = np.empty_like(gamma), np.empty_like(gamma)
+    args = (sums, gamma, mean, variance, epsilon, len(x), constant, table, dgamma, dbeta)
+    threads.run(backward_constants, gamma.size, args, sums.size / threads.FLOPS_PER_SECOND)
     dx = memory.empty(x.shape, x.dtype)
-    args = (*given, _table(lanes, x.dtype, rows), relu, step, dx.reshape(-1))
+    args = (*given, table, relu, step, dx.reshape(-1))
     threads.run(_batch_carry_back, blocks, args, 3 * x.nbytes / threads.BYTES_PER_SECOND)
-    return dx, dgamma.astype(dy.dtype), dbeta.astype(dy.dtype)
+    return dx, dgamma, dbeta
 
 
 def batch_norm_backward_constant(dy, x, gamma, mean, variance, epsilon, beta=None, activation=None):
