@@ -1,8 +1,7 @@
 """Pooling as single passes over memory; channels are innermost, so they fill the vectors.
 
-Where windows overlap, backward asks for each input pixel which windows cover it, instead of
-scattering from each window: every dx is written once, in a fixed order, and two threads never write
-to the same place. Where they do not, each window writes its own pixels, and reads dy only once.
+Where windows do not overlap, each one writes its own pixels in backward, and dy is read only once;
+where they do, see `covering`.
 """
 
 from __future__ import annotations
@@ -10,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from . import memory, threads
+from .covering import average_backward, max_backward
 from .jit import VECTOR_BYTES, U, kernel
 from .runs import out_size
-from .windows import make_window_max, window_spread
+from .windows import make_window_max, weighted_sum, window_spread
 
 MANY = 4  # vectors of channels side by side: their comparisons wait for each other less
 window_max, window_max_many = make_window_max(1), make_window_max(MANY)
@@ -63,28 +63,6 @@ def _max_forward(first, last, x, y, winner, h, w, c, oh, ow, kh, kw, sh, sw, top
 
 
 @kernel
-def _max_backward(first, last, dy, winner, dx, h, w, c, oh, ow, kh, kw, sh, sw, top, left):
-    """Items are input rows of all images."""
-    zero = dy.dtype.type(0)
-    for t in range(first, last):
-        n = t // h
-        row = t - n * h + top
-        i_first, i_last = max(0, (row - kh + sh) // sh), min(oh, row // sh + 1)
-        for col in range(left, w + left):
-            j_first, j_last = max(0, (col - kw + sw) // sw), min(ow, col // sw + 1)
-            a = (t * w + col - left) * c
-            for f in range(c):
-                dx[U(a + f)] = zero
-            for i in range(i_first, i_last):
-                for j in range(j_first, j_last):
-                    o = ((n * oh + i) * ow + j) * c
-                    tap = np.int32((row - i * sh) * kw + col - j * sw)
-                    for f in range(c):
-                        won = np.int32(winner[U(o + f)]) == tap
-                        dx[U(a + f)] += dy[U(o + f)] if won else zero
-
-
-@kernel
 def _clear_gaps(t, dx, h, w, c, oh, ow, kh, kw, sh, sw, top, left):
     """Set the pixels to 0 that no window covers, from those of output row t down to the next."""
     n, i = t // oh, t % oh
@@ -129,52 +107,34 @@ def _max_backward_apart(first, last, dy, winner, dx, h, w, c, oh, ow, kh, kw, sh
 @kernel
 def _average_forward(first, last, x, y, h, w, c, oh, ow, kh, kw, sh, sw, top, left):
     """Items are output rows of all images; sums in float64, divided by the real pixels."""
-    sums = np.empty(c)
+    places, taps = np.empty(kh * kw, np.int64), np.empty(kh * kw, np.int64)
+    weights = np.empty(kh * kw)
+    step = VECTOR_BYTES // x.itemsize
+    whole = c - c % step
     for t in range(first, last):
-        n = t // oh
-        i = t - n * oh
-        u_first = max(0, top - i * sh)
-        u_last = min(kh, h + top - i * sh)
+        n, i = t // oh, t % oh
+        u_first, u_last = max(0, top - i * sh), min(kh, h + top - i * sh)
+        count, seen = 0, (-1, -1)
         for j in range(ow):
-            v_first = max(0, left - j * sw)
-            v_last = min(kw, w + left - j * sw)
-            sums[:] = 0
-            for u in range(u_first, u_last):
-                for v in range(v_first, v_last):
-                    a = ((n * h + i * sh + u - top) * w + j * sw + v - left) * c
-                    for f in range(c):
-                        sums[f] += x[U(a + f)]
-            scale = 1 / max(1, (u_last - u_first) * (v_last - v_first))
-            for f in range(c):
-                y[U((t * ow + j) * c + f)] = sums[f] * scale
+            v_first, v_last = max(0, left - j * sw), min(kw, w + left - j * sw)
+            if seen != (v_first, v_last):
+                seen = (v_first, v_last)
+                count = _taps_in_sight(u_first, u_last, v_first, v_last, kw, w, c, places, taps)
+                weights[:count] = 1 / max(1, count)
+            a, o = ((n * h + i * sh - top) * w + j * sw - left) * c, (t * ow + j) * c
+            for f in range(0, whole, step):
+                weighted_sum(x, a + f, places, weights, count, y, o + f)
+            for f in range(whole, c):
+                total = 0.0
+                for k in range(count):
+                    total += weights[k] * x[U(a + places[k] + f)]
+                y[U(o + f)] = total
 
 
 @kernel
-def _average_backward(first, last, dy, dx, h, w, c, oh, ow, kh, kw, sh, sw, top, left):
-    """Items are input rows of all images."""
-    sums = np.empty(c)
-    for t in range(first, last):
-        n = t // h
-        row = t - n * h + top
-        i_first = max(0, (row - kh + sh) // sh)
-        i_last = min(oh, row // sh + 1)
-        for col in range(left, w + left):
-            sums[:] = 0
-            for i in range(i_first, i_last):
-                rows = min(kh, h + top - i * sh) - max(0, top - i * sh)
-                for j in range(max(0, (col - kw + sw) // sw), min(ow, col // sw + 1)):
-                    cols = min(kw, w + left - j * sw) - max(0, left - j * sw)
-                    scale = 1 / (rows * cols)
-                    o = ((n * oh + i) * ow + j) * c
-                    for f in range(c):
-                        sums[f] += dy[U(o + f)] * scale
-            a = (t * w + col - left) * c
-            for f in range(c):
-                dx[U(a + f)] = sums[f]
-
-
-@kernel
-def _average_backward_apart(first, last, dy, dx, h, w, c, oh, ow, kh, kw, sh, sw, top, left):
+def _average_backward_apart(
+    first, last, dy, shares, dx, h, w, c, oh, ow, kh, kw, sh, sw, top, left
+):
     """Items are output rows of all images: windows that do not overlap."""
     for t in range(first, last):
         n, i = t // oh, t % oh
@@ -183,7 +143,7 @@ def _average_backward_apart(first, last, dy, dx, h, w, c, oh, ow, kh, kw, sh, sw
         for u in range(u_first, u_last):
             for j in range(ow):
                 v_first, v_last = max(0, left - j * sw), min(kw, w + left - j * sw)
-                scale = 1 / max(1, (u_last - u_first) * (v_last - v_first))
+                scale = shares[max(1, (u_last - u_first) * (v_last - v_first))]
                 o = (t * ow + j) * c
                 for v in range(v_first, v_last):
                     a = ((n * h + i * sh - top + u) * w + j * sw - left + v) * c
@@ -226,7 +186,7 @@ def max_pool2d_backward(dy, winner, x_shape, window, stride, padding):
     """(P2)."""
     dx = memory.empty(tuple(x_shape), dy.dtype)
     args = (memory.flat(dy), memory.flat(winner), dx.reshape(-1))
-    _run_backward(_max_backward, _max_backward_apart, args, x_shape, window, stride, padding)
+    _run_backward(max_backward, _max_backward_apart, args, x_shape, window, stride, padding)
     return dx
 
 
@@ -242,10 +202,9 @@ def average_pool2d_forward(x, window, stride, padding):
 def average_pool2d_backward(dy, x_shape, window, stride, padding):
     """(P4)."""
     dx = memory.empty(tuple(x_shape), dy.dtype)
-    args = (memory.flat(dy), dx.reshape(-1))
-    _run_backward(
-        _average_backward, _average_backward_apart, args, x_shape, window, stride, padding
-    )
+    shares = 1 / np.maximum(1, np.arange(window[0] * window[1] + 1))
+    args = (memory.flat(dy), shares, dx.reshape(-1))
+    _run_backward(average_backward, _average_backward_apart, args, x_shape, window, stride, padding)
     return dx
 
 
@@ -258,5 +217,5 @@ def global_average_pool2d_forward(x):
 
 def global_average_pool2d_backward(dy, x_shape):
     """(P6)."""
-    dy = dy.reshape(dy.shape[0], 1, 1, dy.shape[1])
-    return average_pool2d_backward(dy, x_shape, tuple(x_shape[1:3]), (1, 1), ((0, 0), (0, 0)))
+    dy, whole = dy.reshape(dy.shape[0], 1, 1, dy.shape[1]), tuple(x_shape[1:3])
+    return average_pool2d_backward(dy, x_shape, whole, whole, ((0, 0), (0, 0)))

@@ -61,3 +61,38 @@ def test_spread(dtype: type, number: type, count: int) -> None:
     windows._window_spread_twin(dy, winner, 5, places, taps, count, expected, 50)
     np.testing.assert_array_equal(actual, expected, strict=True)
     assert (expected == 9).sum() == 700 - count * windows.lanes(dy.itemsize)
+
+
+@dtypes
+@numbers
+@pytest.mark.parametrize("count", [0, 1, 2, 4])
+def test_sum_of_winners(dtype: type, number: type, count: int) -> None:
+    @kernel
+    def compiled(dy, winner, o, places, taps, n, dx, a):  # type: ignore[no-untyped-def]
+        windows.sum_of_winners(dy, winner, o, places, taps, n, dx, a)
+
+    r = np.random.default_rng(count)
+    places, taps = tables(4, 3)
+    dy, winner = r.normal(size=400).astype(dtype), r.choice(taps, 400).astype(number)
+    actual, expected = np.full(60, 9, dtype), np.full(60, 9, dtype)
+    compiled(dy, winner, 45, places, taps, count, actual, 5)
+    windows._sum_of_winners_twin(dy, winner, 45, places, taps, count, expected, 5)
+    np.testing.assert_array_equal(actual, expected)
+    assert (actual == 9).sum() == 60 - windows.lanes(actual.itemsize)
+    assert count == 0 or (actual[5 : 5 + windows.lanes(actual.itemsize)] != 0).any()
+
+
+@dtypes
+@pytest.mark.parametrize("count", [0, 1, 2, 9])
+def test_weighted_sum(dtype: type, count: int) -> None:
+    @kernel
+    def compiled(x, a, places, weights, n, y, o):  # type: ignore[no-untyped-def]
+        windows.weighted_sum(x, a, places, weights, n, y, o)
+
+    r = np.random.default_rng(count)
+    places, weights, x = tables(9, 4)[0], r.random(9), r.normal(size=700).astype(dtype)
+    actual, expected = np.full(60, 9, dtype), np.full(60, 9, dtype)
+    compiled(x, 45, places, weights, count, actual, 5)
+    windows._weighted_sum_twin(x, 45, places, weights, count, expected, 5)
+    np.testing.assert_allclose(actual, expected, rtol=4 * np.finfo(dtype).eps, atol=1e-15)
+    assert (actual == 9).sum() == 60 - windows.lanes(actual.itemsize)

@@ -1,0 +1,115 @@
+"""Pooling's gradients where windows overlap: each input pixel asks which windows cover it.
+
+    columns      0 1 2 3 4 5 6 7 8          column 4 is covered by window 1 (tap 2) and 2 (tap 0),
+    window 0     0 1 2                      column 6 by window 2 (tap 2) and 3 (tap 0), and so on:
+    window 1         0 1 2                  columns a stride apart see the same taps, and share one
+    window 2             0 1 2              table of places; column 5 and 7 share another one
+    window 3                 0 1 2
+
+Every dx is written once, in a fixed order of sums, and two threads never write to the same place.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .jit import VECTOR_BYTES, U, kernel
+from .windows import sum_of_winners, weighted_sum
+
+
+@kernel
+def _most_windows(kh, kw, sh, sw):
+    """Return how many windows may cover one pixel."""
+    return ((kh + sh - 1) // sh) * ((kw + sw - 1) // sw)
+
+
+@kernel
+def _windows_in_sight(i_first, i_last, j_first, j_last, row, col, kw, sh, sw, ow, c, places, taps):
+    """List how far the windows lie behind the first one, and which tap each has here."""
+    count = 0
+    for i in range(i_first, i_last):
+        for j in range(j_first, j_last):
+            places[count] = ((i - i_first) * ow + j - j_first) * c
+            taps[count] = (row - i * sh) * kw + col - j * sw
+            count += 1
+    return count
+
+
+@kernel
+def max_backward(first, last, dy, winner, dx, h, w, c, oh, ow, kh, kw, sh, sw, top, left):
+    """Items are input rows of all images."""
+    most = _most_windows(kh, kw, sh, sw)
+    places, taps = np.empty(most, np.int64), np.empty(most, np.int64)
+    step = VECTOR_BYTES // dy.itemsize
+    whole = c - c % step
+    for t in range(first, last):
+        n = t // h
+        row = t - n * h + top
+        i_first, i_last = max(0, (row - kh + sh) // sh), min(oh, row // sh + 1)
+        for phase in range(left, min(sw, w) + left):
+            low, high = (phase - kw + sw) // sw, phase // sw + 1
+            count, seen = 0, (-1, -1)
+            for col in range(phase, w + left, sw):
+                j_first, j_last = max(0, low), min(ow, high)
+                if seen != (j_first - low, j_last - low):
+                    seen = (j_first - low, j_last - low)
+                    count = _windows_in_sight(i_first, i_last, j_first, j_last, row, col, kw, sh,
+                                              sw, ow, c, places, taps)  # fmt: skip
+                o, a = ((n * oh + i_first) * ow + j_first) * c, (t * w + col - left) * c
+                for f in range(0, whole, step):
+                    sum_of_winners(dy, winner, o + f, places, taps, count, dx, a + f)
+                for f in range(whole, c):
+                    total = dy.dtype.type(0)
+                    for k in range(count):
+                        if winner[U(o + places[k] + f)] == taps[k]:
+                            total += dy[U(o + places[k] + f)]
+                    dx[U(a + f)] = total
+                low, high = low + 1, high + 1
+
+
+@kernel
+def _weigh(i_first, i_last, j_first, j_last, h, w, kh, kw, sh, sw, top, left, shares, weights):
+    """List the windows' weights: one over the number of their pixels that are in the image."""
+    count = 0
+    for i in range(i_first, i_last):
+        rows = min(kh, h + top - i * sh) - max(0, top - i * sh)
+        for j in range(j_first, j_last):
+            cols = min(kw, w + left - j * sw) - max(0, left - j * sw)
+            weights[count] = shares[rows * cols]
+            count += 1
+
+
+@kernel
+def average_backward(first, last, dy, shares, dx, h, w, c, oh, ow, kh, kw, sh, sw, top, left):
+    """Items are input rows of all images; sums in float64. shares[k] is 1 / k."""
+    most = _most_windows(kh, kw, sh, sw)
+    places, taps = np.empty(most, np.int64), np.empty(most, np.int64)
+    weights = np.empty(most)
+    step = VECTOR_BYTES // dy.itemsize
+    whole = c - c % step
+    for t in range(first, last):
+        n = t // h
+        row = t - n * h + top
+        i_first, i_last = max(0, (row - kh + sh) // sh), min(oh, row // sh + 1)
+        for phase in range(left, min(sw, w) + left):
+            low, high = (phase - kw + sw) // sw, phase // sw + 1
+            count, seen = 0, (-1, -1)
+            for col in range(phase, w + left, sw):
+                j_first, j_last = max(0, low), min(ow, high)
+                clipped = low * sw < left or (high - 1) * sw + kw > w + left
+                if clipped or seen != (j_first - low, j_last - low):
+                    # A clipped window weighs more: its table serves no other column.
+                    seen = (-1, -1) if clipped else (j_first - low, j_last - low)
+                    count = _windows_in_sight(i_first, i_last, j_first, j_last, row, col, kw, sh,
+                                              sw, ow, c, places, taps)  # fmt: skip
+                    _weigh(i_first, i_last, j_first, j_last, h, w, kh, kw, sh, sw, top, left,
+                           shares, weights)  # fmt: skip
+                o, a = ((n * oh + i_first) * ow + j_first) * c, (t * w + col - left) * c
+                for f in range(0, whole, step):
+                    weighted_sum(dy, o + f, places, weights, count, dx, a + f)
+                for f in range(whole, c):
+                    total = 0.0
+                    for k in range(count):
+                        total += weights[k] * dy[U(o + places[k] + f)]
+                    dx[U(a + f)] = total
+                low, high = low + 1, high + 1
