@@ -13,7 +13,7 @@ import numpy as np
 from . import elementwise, memory, threads
 from .conv import conv2d_backward_input, conv2d_backward_weight
 from .elementwise import ACTIVATIONS, NONE, channel_sums
-from .jit import TILE_ROWS, U, kernel, panel_width
+from .jit import TILE_ROWS, U, inline, kernel, panel_width
 from .microkernel import ACCUMULATE, ZERO, multiply_add, tile_product
 from .outer import outer_product
 from .panels import in_panels
@@ -29,7 +29,7 @@ LEAST_INPUTS = 2048
 PARTS = 16  # of the sum over the inputs; fixed, so that the order of the additions is
 
 
-@kernel
+@inline
 def _add_rows(x, a, w, o, f, rows, sums, y):
     """Add x[a + r] * w[o + r * f :] to sums[y:], row after row."""
     if rows == 8:

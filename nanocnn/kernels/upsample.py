@@ -8,17 +8,14 @@ written once, in a fixed order of sums.
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import numpy as np
 
 from . import memory, threads
 from .copies import make_scale
-from .jit import VECTOR_BYTES, U, kernel
+from .jit import VECTOR_BYTES, U, inline, kernel
 
-# Put into the loop that calls it: a call counts references to its arrays, which takes as long as 32
-# channels do.
-inline = partial(kernel, forceinline=True)
 _scale4, _add4 = (make_scale(VECTOR_BYTES // 4, adds) for adds in (False, True))
 _scale8, _add8 = (make_scale(VECTOR_BYTES // 8, adds) for adds in (False, True))
 

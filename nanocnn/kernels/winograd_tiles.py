@@ -7,12 +7,10 @@ told which pixels and channels there are.
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
 from .copies import make_add, make_copy
-from .jit import I, U, kernel
+from .jit import I, U, inline, kernel
 from .prefetch import prefetch
 from .transform import LANES, make_transform
 from .windows import make_window_max
@@ -23,8 +21,6 @@ G = [[1 / 4, 0, 0], [-1 / 6] * 3, [-1 / 6, 1 / 6, -1 / 6], [1 / 24, 1 / 12, 1 / 
      [1 / 24, -1 / 12, 1 / 6], [0, 0, 1]]  # fmt: skip
 B = [[4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0], [0, -2, -1, 2, 1, 0],
      [0, 2, -1, -2, 1, 0], [0, 4, 0, -5, 0, 1]]  # fmt: skip
-# A call would count references to its arrays, which takes as long as a vector of a tile.
-inline = partial(kernel, forceinline=True)
 to_points = make_transform(B)  # of 6x6 pixels
 gradients_to_points = make_transform(A)  # of 4x4 outputs
 filter_to_points = make_transform(G)  # of 3x3
