@@ -70,6 +70,8 @@ def is_count(value: object, least: int) -> bool:
 
 def pair(name: str, value: Any, least: int = 1) -> Pair:
     """Turn an int or a pair of ints into a pair; raise ValueError for anything else."""
+    if type(value) is int and value >= least:  # nearly always
+        return value, value
     values: Any = (value, value) if is_count(value, least) else value
     if (
         isinstance(values, (tuple, list))
