@@ -136,7 +136,7 @@ class _Emit:
         return [b.and_(b.icmp_signed("<=", first, k), b.icmp_signed("<", k, end)) for k in numbers]
 
     def within(self, lines, top, bottom, left, right):
-        """Put the address of a spare vector of zeros where there is no pixel."""
+        """Where there is no pixel put the address of a spare vector: zeros, or a place to write."""
         spare = cgutils.alloca_once_value(self.b, self.constant(0))
         spare = self.b.bitcast(spare, ir.FloatType().as_pointer())
         rows = self.between(len(lines), top, bottom)
