@@ -77,8 +77,7 @@ def _transformed_filters(w, c, f_full, panel):
 
 def winograd_forward(x, w, b, padding, activation=None):
     """(W2), with `activation` applied on the way out."""
-    f_full = _up(w.shape[3], panel_width(4))
-    return _forward(x, _filled(w, f_full), w.shape[3], b, padding, activation)
+    return _forward(x, w, w.shape[3], b, padding, activation)
 
 
 def winograd_pools(f, activation, window, steps):
@@ -89,20 +88,18 @@ def winograd_pools(f, activation, window, steps):
 
 def winograd_max_pool2d_forward(x, w, b, padding, activation=None):
     """(W2), relu or nothing, and (P1) of windows of 2x2 pixels, with each one's winner."""
-    wide = _filled(w, _up(w.shape[3], panel_width(4)))
-    return _forward(x, wide, w.shape[3], b, padding, activation, pooled=True)
+    return _forward(x, w, w.shape[3], b, padding, activation, pooled=True)
 
 
 def winograd_backward_input(dy, w, x_shape, padding):
     """(W2) on dy, with turned filters, C and F exchanged."""
-    c = w.shape[2]
-    turned = _turned(w, _up(c, panel_width(4))).reshape(-1)
     (top, bottom), (left, right) = padding
-    return _forward(dy, turned, c, None, ((2 - top, 2 - bottom), (2 - left, 2 - right)), None)
+    around = (2 - top, 2 - bottom), (2 - left, 2 - right)
+    return _forward(dy, w, w.shape[2], None, around, None, turned=True)
 
 
-def _forward(x, w, f, b, padding, activation, pooled=False):
-    """Convolve with filters (3, 3, C, F filled up to whole panels), given flat."""
+def _forward(x, w, f, b, padding, activation, pooled=False, turned=False):
+    """Convolve x with w, or with w turned by 180 degrees, C and F exchanged; f are the outputs."""
     n, h, width, c = x.shape
     (top, bottom), (left, right) = padding
     oh, ow = h + top + bottom - 2, width + left + right - 2
@@ -119,12 +116,18 @@ def _forward(x, w, f, b, padding, activation, pooled=False):
     winner = memory.empty(y.shape if pooled else (0,), np.uint8)
     which = ACTIVATIONS[activation]
     seconds = 2 * POINTS * tiles * c * f / threads.FLOPS_PER_SECOND
-    if not pooled and _is_deep(tiles, c_full, f_full):
+    is_deep = not pooled and _is_deep(tiles, c_full, f_full)
+    by_panel = is_deep and turned and f % panel == 0 and c % LANES == 0
+    if by_panel:
+        w = memory.flat(w)
+    else:
+        w = _turned(w, _up(f, panel)).reshape(-1) if turned else _filled(w, _up(f, panel))
+    if is_deep:
         V = memory.empty((POINTS * loops.table_step(tiles * c_full),), x.dtype)
         args = (memory.flat(x), V, h, width, c, c_full, top, left, th, tw, tiles)
         threads.run(deep.transform_input, tiles, args, 4 * V.nbytes / threads.BYTES_PER_SECOND)
         args = (V, w, bias, y.reshape(-1), c, c_full, oh, ow, f, _up(f, panel), th, tw, tiles,
-                panel, int(which == RELU))  # fmt: skip
+                panel, int(which == RELU), by_panel)  # fmt: skip
         threads.run(deep.forward_panels, -(-f // panel), args, seconds)
         return y if which <= RELU else elementwise.forward(y, which)
     args = (memory.flat(x), _transformed_filters(w, c, _up(f, panel), panel), bias, y.reshape(-1),

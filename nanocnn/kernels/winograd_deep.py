@@ -17,6 +17,7 @@ import numpy as np
 from .jit import TILE_ROWS, I, kernel, panel_width
 from .microkernel import ACCUMULATE, ZERO, tile_product
 from .transform import LANES
+from .transpose import transpose
 from .winograd_loops import CHUNK, TILES_CHUNK, columns_of, rows_of, table_step
 from .winograd_tiles import (
     PATCH,
@@ -55,15 +56,29 @@ def _panel_filters(w, c, f_full, c0, depth, f0, columns, U, step, panel):
 
 
 @kernel
+def _turned_panel(w, c, f, c0, depth, f0, columns, panel, turned):
+    """turned[tap, k, column] = w[8 - tap, f0 + column, c0 + k]: as `winograd_loops.turn`."""
+    for tap in range(9):
+        for k in range(0, depth, LANES):
+            for l in range(0, columns, LANES):
+                transpose(w, ((8 - tap) * f + f0 + l) * c + c0 + k, c, turned,
+                          (tap * CHUNK + k) * panel + l, panel)  # fmt: skip
+
+
+@kernel
 def forward_panels(first, last, V, w, bias, y, c, c_full, oh, ow, f, f_full, th, tw, tiles, panel,
-                   relu):  # fmt: skip
-    """(W2) from V on; items are panels of filters, w (3, 3, c, f_full) has whole ones."""
+                   relu, turn):  # fmt: skip
+    """(W2) from V on; items are panels of filters, w (3, 3, c, f_full) has whole ones.
+
+    With `turn` w is (3, 3, f, c), of whole panels and vectors, and turned panel by panel.
+    """
     v_step, u_step, m_step = (
         table_step(tiles * c_full), table_step(CHUNK * panel), table_step(tiles * panel),
     )  # fmt: skip
     U, M = np.empty(POINTS * u_step, np.float32), np.empty(POINTS * m_step, np.float32)
     rows, out = np.empty(tiles + TILE_ROWS, np.int64), np.empty(tiles + TILE_ROWS, np.int64)
     segments = np.zeros((1, 3), np.int64)
+    turned = np.empty(9 * CHUNK * panel if turn else 0, np.float32)
     rows_of(tiles, c_full, rows)
     rows_of(tiles, panel, out)
     for q in range(first, last):
@@ -71,7 +86,12 @@ def forward_panels(first, last, V, w, bias, y, c, c_full, oh, ow, f, f_full, th,
         columns = min(panel, (f - f0 + LANES - 1) // LANES * LANES)
         for c0 in range(0, c, CHUNK):
             depth = min(I(CHUNK), c - c0)
-            _panel_filters(w, c, f_full, c0, depth, f0, columns, U, u_step, panel)
+            if turn:
+                _turned_panel(w, c, f, c0, depth, f0, columns, panel, turned)
+                _panel_filters(turned, I(CHUNK), panel, I(0), depth, I(0), columns, U, u_step,
+                               panel)  # fmt: skip
+            else:
+                _panel_filters(w, c, f_full, c0, depth, f0, columns, U, u_step, panel)
             segments[0, 2] = depth
             start = ZERO if c0 == 0 else ACCUMULATE
             for p in range(POINTS):

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 
 from nanocnn import vectorized
 from nanocnn.kernels import winograd, winograd_deep, winograd_loops, winograd_tiles
-from nanocnn.kernels.jit import kernel
+from nanocnn.kernels.jit import kernel, panel_width
 from nanocnn.kernels.shared_sums import product
 from nanocnn.kernels.transform import LANES, _make_twin, make_transform
 from tests.sizes import sized
@@ -90,6 +90,7 @@ DEEP = {
     "several passes, a last one that is short": (1, 6, 5, winograd_loops.CHUNK + 20, 40),
     "one vector of filters in the last panel": (3, 4, 4, 16, 3 * LANES),
     "odd numbers": (2, 5, 9, 7, 5),
+    "filters turned panel by panel": (2, 9, 7, 64, winograd_loops.CHUNK + 3 * LANES),
 }
 
 
@@ -106,6 +107,8 @@ def test_deep_layers_go_panel_by_panel(case: str, monkeypatch: pytest.MonkeyPatc
     n, h, w, c, f = DEEP[case]
     x, k, b = normal(n, h, w, c), normal(3, 3, c, f), normal(f)
     expected = winograd.winograd_forward(x, k, b, GEOMETRY[1], "relu")
+    dy = normal(n, h, w, f)
+    expected_dx = winograd.winograd_backward_input(dy, k, x.shape, GEOMETRY[1])
     monkeypatch.setattr(winograd, "DEEP_BYTES", 0)
     taken = []
     run = winograd.threads.run
@@ -118,6 +121,12 @@ def test_deep_layers_go_panel_by_panel(case: str, monkeypatch: pytest.MonkeyPatc
     found = winograd.winograd_forward(x, k, b, GEOMETRY[1], "relu")
     assert winograd_deep.forward_panels in taken
     np.testing.assert_array_equal(found, expected)
+    taken.clear()
+    found = winograd.winograd_backward_input(dy, k, x.shape, GEOMETRY[1])
+    np.testing.assert_array_equal(found, expected_dx)
+    by_panel = c % panel_width(4) == 0 and f % LANES == 0
+    assert (winograd_loops.turn in taken) != by_panel
+    assert by_panel or "turned" not in case
     check_all(n, h, w, c, f, GEOMETRY[1])
 
 
