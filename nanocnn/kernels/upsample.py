@@ -21,39 +21,31 @@ _scale8, _add8 = (make_scale(VECTOR_BYTES // 8, adds) for adds in (False, True))
 
 
 @inline
-def _scale(x, a, weight, y, o, count):
-    """Write y[o + k] = weight * x[a + k], whole vectors first."""
+def _scale(x, a, weight, y, o, count, adds):
+    """Write y[o + k] = weight * x[a + k], or add that, whole vectors first."""
     lanes = VECTOR_BYTES // x.itemsize
     whole = count - count % lanes
     for k in range(0, whole, lanes):
         if x.itemsize == 4:
-            _scale4(x, a + k, weight, y, o + k)
+            if adds:
+                _add4(x, a + k, weight, y, o + k)
+            else:
+                _scale4(x, a + k, weight, y, o + k)
+        elif adds:
+            _add8(x, a + k, weight, y, o + k)
         else:
             _scale8(x, a + k, weight, y, o + k)
     for k in range(whole, count):
-        y[U(o + k)] = weight * x[U(a + k)]
-
-
-@inline
-def _add(x, a, weight, y, o, count):
-    """Add to y[o + k] what `_scale` would write."""
-    lanes = VECTOR_BYTES // x.itemsize
-    whole = count - count % lanes
-    for k in range(0, whole, lanes):
-        if x.itemsize == 4:
-            _add4(x, a + k, weight, y, o + k)
-        else:
-            _add8(x, a + k, weight, y, o + k)
-    for k in range(whole, count):
-        y[U(o + k)] += weight * x[U(a + k)]
+        product = weight * x[U(a + k)]
+        y[U(o + k)] = y[U(o + k)] + product if adds else product
 
 
 @inline
 def _weighted_sum(x, start, step, places, weights, first, last, y, o, count):
     """Write y[o + k], the sum of x[start + places[.] * step + k] by weight."""
-    _scale(x, start + places[first] * step, weights[first], y, o, count)
+    _scale(x, start + places[first] * step, weights[first], y, o, count, False)
     for t in range(first + 1, last):
-        _add(x, start + places[t] * step, weights[t], y, o, count)
+        _scale(x, start + places[t] * step, weights[t], y, o, count, True)
 
 
 @kernel
