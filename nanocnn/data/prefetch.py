@@ -13,6 +13,8 @@ from typing import Any, Generic, TypeVar
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
+LOOK_AGAIN_SECONDS = 1.0
+
 
 def prefetch(
     work: Callable[[Job], Result], jobs: Sequence[Job], threads: int, queue: int
@@ -106,10 +108,16 @@ class _Ahead(Generic[Job, Result]):
                     self._changed.notify_all()
             del done  # while this thread waits, the batch is the consumer's
 
+    def _may_begin(self) -> bool:
+        return self._closed or self._begun < self._taken + self._most
+
     def _next(self) -> int | None:
         """Wait until another result may exist, and return its number; None where there is none."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._begun < self._taken + self._most)
+            # The collector may drop the iterator in this thread just when it is about to sleep: the
+            # notice of `close` then finds nobody waiting yet. So it looks again now and then.
+            while not self._changed.wait_for(self._may_begin, LOOK_AGAIN_SECONDS):
+                pass
             if self._closed or self._begun == len(self._jobs):
                 return None
             self._begun += 1

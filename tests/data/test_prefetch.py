@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 
 import nanocnn as nc
+from nanocnn.data import prefetch as module
 from nanocnn.data.prefetch import prefetch
 
 
@@ -158,6 +159,26 @@ def test_dropping_an_iterator_that_is_part_of_a_cycle() -> None:
     wait_until(lambda: loader_threads() == 0)
 
 
+def test_an_iterator_dropped_by_a_thread_that_is_about_to_sleep(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The collector may run in the middle of `wait`, after the thread has looked for a job."""
+    monkeypatch.setattr(module, "LOOK_AGAIN_SECONDS", 0.01)
+    ahead = module._Ahead(lambda job: job, range(1000), 1)
+    allocate, dropped = threading._allocate_lock, []  # type: ignore[attr-defined]
+
+    def collecting() -> object:
+        if threading.current_thread() in ahead._threads and not dropped:
+            dropped.append(True)
+            ahead.close()
+        return allocate()
+
+    monkeypatch.setattr(threading, "_allocate_lock", collecting)
+    ahead.start(1)
+    wait_until(lambda: loader_threads() == 0)
+    assert dropped
+
+
 def test_a_cycle_that_a_loader_thread_collects() -> None:
     """The thread cannot wait for its own end; it ends all the same."""
     collect = threading.Event()
@@ -214,6 +235,7 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 
 BEGIN = """
 import itertools, os, signal, sys, threading, time
+from nanocnn.data import prefetch as module
 from nanocnn.data.prefetch import prefetch
 
 def work(job):
