@@ -155,8 +155,12 @@ def test_dropping_an_iterator_that_is_part_of_a_cycle() -> None:
         next(cycle[0])  # type: ignore[call-overload]
         cycle.append(cycle)
         del cycle
-    gc.collect()
-    wait_until(lambda: loader_threads() == 0)
+
+    def collected() -> bool:
+        gc.collect()  # does nothing while a loader thread collects: that may have missed the last
+        return loader_threads() == 0
+
+    wait_until(collected)
 
 
 def test_an_iterator_dropped_by_a_thread_that_is_about_to_sleep(
