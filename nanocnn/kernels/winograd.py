@@ -29,8 +29,8 @@ LEAST_BLOCK, MOST_BLOCK = 24, 192
 PARTS = 4  # of the tiles in dw, each with its own dU ...
 PART_BYTES = 3 << 20  # ... where that is at most this large, and is added to many times;
 PART_TILES = 512  # with fewer tiles, or a larger dU, V and Z of many tiles are stored
-DEEP_BYTES = 8 << 20  # of U, from which on it is not stored, where V of all tiles takes ...
-V_BYTES = 12 << 20  # ... at most this much
+DEEP_BYTES = 8 << 20  # of U, from which on it is not stored, where V is not larger; a smaller U
+DEEP_RATIO = 2  # is not stored where it is so many times as large as V
 STORE_BYTES = 24 << 20  # of V and Z that are stored at a time: they stay in the last-level cache
 
 
@@ -46,7 +46,8 @@ def _block(c_full, f_full):
 
 def _is_deep(tiles, c_full, f_full):
     """Tell whether U is too large to be stored for so few tiles: see `winograd_deep`."""
-    return POINTS * 4 * c_full * f_full >= DEEP_BYTES and POINTS * 4 * c_full * tiles <= V_BYTES
+    ratio = 1 if POINTS * 4 * c_full * f_full >= DEEP_BYTES else DEEP_RATIO
+    return f_full >= ratio * tiles
 
 
 def _turned(w, c_full):

@@ -106,10 +106,11 @@ def test_deep_layers_go_panel_by_panel(case: str, monkeypatch: pytest.MonkeyPatc
     """U is not stored; the same bits as if it were: the size of a batch must not show."""
     n, h, w, c, f = DEEP[case]
     x, k, b = normal(n, h, w, c), normal(3, 3, c, f), normal(f)
+    monkeypatch.setattr(winograd, "_is_deep", lambda *sizes: False)
     expected = winograd.winograd_forward(x, k, b, GEOMETRY[1], "relu")
     dy = normal(n, h, w, f)
     expected_dx = winograd.winograd_backward_input(dy, k, x.shape, GEOMETRY[1])
-    monkeypatch.setattr(winograd, "DEEP_BYTES", 0)
+    monkeypatch.setattr(winograd, "_is_deep", lambda *sizes: True)
     taken = []
     run = winograd.threads.run
 
@@ -130,12 +131,12 @@ def test_deep_layers_go_panel_by_panel(case: str, monkeypatch: pytest.MonkeyPatc
     check_all(n, h, w, c, f, GEOMETRY[1])
 
 
-def test_too_many_tiles_for_the_cache_are_not_deep() -> None:
-    per_tile = winograd_tiles.POINTS * 4 * 512
-    most = winograd.V_BYTES // per_tile
-    assert winograd._is_deep(most, 512, 512)
-    assert not winograd._is_deep(most + 1, 512, 512)
-    assert not winograd._is_deep(1, 64, 64)
+def test_layers_with_few_tiles_for_their_filters_are_deep() -> None:
+    assert winograd._is_deep(512, 512, 512)
+    assert not winograd._is_deep(513, 512, 512)
+    most = 64 // winograd.DEEP_RATIO
+    assert winograd._is_deep(most, 64, 64)
+    assert not winograd._is_deep(most + 1, 64, 64)
 
 
 @pytest.mark.usefixtures("dirty_memory")
