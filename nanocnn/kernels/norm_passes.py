@@ -10,6 +10,7 @@ import numpy as np
 
 from .jit import U, kernel
 from .microkernel import multiply_add
+from .prefetch import prefetch_ahead
 
 CENTRE, SCALE, OFFSET, SLOPE, LEVEL = range(5)  # rows of a table of constants
 
@@ -20,6 +21,7 @@ def add_moments(x, begin, end, shift, one, two):
     lanes = shift.size
     whole = begin + (end - begin) // (4 * lanes) * (4 * lanes)
     for start in range(begin, whole, 4 * lanes):
+        prefetch_ahead(x, start, 4 * lanes)
         for lane in range(lanes):
             s, e = shift[U(lane)], start + lane
             a, b = np.float64(x[U(e)]) - s, np.float64(x[U(e + lanes)]) - s
@@ -40,6 +42,7 @@ def normalize(x, begin, end, table, relu, y):
     centre, scale, offset = table[CENTRE], table[SCALE], table[OFFSET]
     zero = x.dtype.type(0)
     for start in range(begin, end, lanes):
+        prefetch_ahead(x, start, lanes)
         for lane in range(min(lanes, end - start)):
             v = multiply_add(x[U(start + lane)] - centre[U(lane)], scale[U(lane)], offset[U(lane)])
             y[U(start + lane)] = zero if relu and v < 0 else v
@@ -53,6 +56,8 @@ def add_gradients(dy, x, begin, end, table, relu, one, two):
     zero = x.dtype.type(0)
     whole = begin + (end - begin) // (2 * lanes) * (2 * lanes)
     for start in range(begin, whole, 2 * lanes):
+        prefetch_ahead(x, start, 2 * lanes)
+        prefetch_ahead(dy, start, 2 * lanes)
         for lane in range(lanes):
             e, f = start + lane, start + lane + lanes
             a, b = x[U(e)] - centre[U(lane)], x[U(f)] - centre[U(lane)]
@@ -79,6 +84,8 @@ def carry_back(dy, x, begin, end, table, relu, dx):
     slope, level = table[SLOPE], table[LEVEL]
     zero = x.dtype.type(0)
     for start in range(begin, end, lanes):
+        prefetch_ahead(x, start, lanes)
+        prefetch_ahead(dy, start, lanes)
         for lane in range(min(lanes, end - start)):
             d, g = x[U(start + lane)] - centre[U(lane)], dy[U(start + lane)]
             v = multiply_add(d, scale[U(lane)], offset[U(lane)])

@@ -12,7 +12,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .jit import JIT
+from .jit import JIT, inline
 
 PAGE_BYTES, LINE_BYTES = 4096, 64
 
@@ -41,3 +41,11 @@ def _prefetch(typing, array, i):
 
 
 prefetch = _prefetch if JIT else _prefetch_twin  # of the cache line of array[i]; i may lie outside
+
+
+@inline
+def prefetch_ahead(array, start, count):
+    """Ask for what lies a page behind array[start : start + count]."""
+    ahead = start + PAGE_BYTES // array.itemsize
+    for e in range(ahead, ahead + count, LINE_BYTES // array.itemsize):
+        prefetch(array, e)
