@@ -10,6 +10,7 @@ from . import memory, threads
 from .exponential import ONE, exp, sigmoid, tanh
 from .jit import U, exact, kernel
 from .microkernel import multiply_add
+from .prefetch import prefetch_ahead
 
 NONE, RELU, SIGMOID, TANH, LEAKY_RELU, GELU = range(6)  # the first four are fused into `product`
 ACTIVATIONS = {None: NONE, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH}
@@ -99,6 +100,8 @@ def _slopes_and_sums(first, last, dy, y, dz, which, channels, parts, sums):
     for part in range(first, last):
         total = sums[part]
         for pixel in range(part * pixels // parts, (part + 1) * pixels // parts):
+            prefetch_ahead(dy, pixel * channels, channels)
+            prefetch_ahead(y, pixel * channels, channels)
             for f in range(channels):
                 e = pixel * channels + f
                 s = y[U(e)]
