@@ -9,8 +9,18 @@ from __future__ import annotations
 import numpy as np
 
 from .elementwise import RELU, squash
-from .jit import TILE_ROWS, kernel
+from .jit import TILE_ROWS, inline, kernel
 from .microkernel import ACCUMULATE, BIAS, ZERO, tile_product
+from .prefetch import prefetch_ahead
+
+MOST_ASKED = 256  # channels; of more, asking takes longer than it saves
+
+
+@inline
+def _newest(rectangles, chunks, segments, r):
+    """Return how far behind a row its last segment starts: what no pixel before it has read."""
+    end = chunks[rectangles[r, 11] - 1, 1]
+    return segments[end - 1, 0] if end > 0 else 0
 
 
 @kernel
@@ -50,6 +60,7 @@ def gather_product(first, last, A, B, b_panel, b_step, bias, has_bias, C, rectan
         for p in range(count, count + TILE_ROWS):  # a last tile repeats the last pixel
             rows[p] = rows[count - 1]
             out[p] = out[count - 1]
+        newest = _newest(rectangles, chunks, segments, r)
         for q in range(q0, q1):
             group = q // panels
             column = (q - group * panels) * panel
@@ -60,7 +71,11 @@ def gather_product(first, last, A, B, b_panel, b_step, bias, has_bias, C, rectan
                 if chunk == rectangles[r, 10]:
                     start = BIAS if has_bias else ZERO
                 is_last = 1 if chunk == rectangles[r, 11] - 1 else 0
+                ask = q == q0 and chunk == rectangles[r, 10] and depth <= MOST_ASKED
                 for p in range(0, count, TILE_ROWS):
+                    if ask:
+                        for k in range(TILE_ROWS):
+                            prefetch_ahead(A, rows[p + k] + newest + group * depth, depth)
                     tile_product(A, rows, p, group * depth, segments, chunks[chunk, 0],
                                  chunks[chunk, 1], 1, B, q * b_panel, b_step, C, out, c0, there,
                                  start, bias, q * panel, relu * is_last)  # fmt: skip
