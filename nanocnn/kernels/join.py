@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import elementwise, memory, threads
 from .elementwise import ACTIVATIONS, BLOCK, RELU
 from .jit import U, kernel
+from .prefetch import prefetch_ahead
 
 PIXELS = 1 << 9  # of a work item
 
@@ -32,6 +33,7 @@ def _concatenate(first, last, a, b, c_a, c_b, y):
 def _cut(first, last, dy, channels, start, count, dx):
     """(J4), blocks of pixels."""
     for pixel in range(first * PIXELS, min(last * PIXELS, dx.size // count)):
+        prefetch_ahead(dy, pixel * channels + start, count)
         for c in range(count):
             dx[U(pixel * count + c)] = dy[U(pixel * channels + start + c)]
 
