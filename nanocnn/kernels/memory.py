@@ -5,7 +5,7 @@ worst against 4 ms when warm. A training step needs the same shapes again and ag
 kept when the last array on it dies, and handed out again.
 
     empty((32, 126, 126, 32), float32)
-      -> an array whose base is an _Owner; every view of it keeps the _Owner alive
+      -> an array on an _Owner's memory; every view of it keeps the _Owner alive
       -> when the last view dies, the _Owner's finalizer puts the block back on its shelf
 
 Nothing is ever handed out while an array on it lives. Contents are whatever was there before.
@@ -87,22 +87,25 @@ if hasattr(os, "register_at_fork"):  # another thread may hold the lock at that 
     os.register_at_fork(after_in_child=_shelves.__init__)
 
 
-class _Owner:
+class _Block(np.ndarray):
+    """Bytes. A type of its own: NumPy lets an array on a view of an array of its own type refer to
+    what that is a view of, and would leave an _Owner out."""
+
+
+class _Owner(_Block):
     """Stands behind all arrays on one block, and returns the block when the last of them dies."""
 
-    def __init__(self, block: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> None:
-        self._block = block
-        self._shelves = _shelves  # still there while the interpreter shuts down
-        address = block.__array_interface__["data"][0]
-        self.__array_interface__ = {
-            "version": 3,
-            "shape": shape,
-            "typestr": dtype.str,
-            "data": (address + -address % ALIGNMENT, False),
-        }
+    block: _Block
 
-    def __del__(self) -> None:
-        self._shelves.put(self._block)
+    def __del__(self, put=_shelves.put) -> None:  # still there while the interpreter shuts down
+        put(self.block)
+
+
+def _fresh(size: int) -> _Block:
+    """Return so many bytes of new memory, aligned."""
+    block = np.empty(size + ALIGNMENT, np.uint8)
+    start = -block.ctypes.data % ALIGNMENT
+    return block[start : start + size].view(_Block)
 
 
 def empty(shape: tuple[int, ...], dtype) -> np.ndarray:
@@ -111,16 +114,16 @@ def empty(shape: tuple[int, ...], dtype) -> np.ndarray:
     The array is contiguous, aligned to 64 bytes, and at least 64 bytes behind it may be read.
     """
     dtype = np.dtype(dtype)
-    size = math.prod(shape) * dtype.itemsize + ALIGNMENT + SLACK
+    size = math.prod(shape) * dtype.itemsize + SLACK
     if size < SMALL:
-        block = np.empty(size, np.uint8)
-        start = -block.__array_interface__["data"][0] % ALIGNMENT
-        return block[start : start + size - ALIGNMENT - SLACK].view(dtype).reshape(shape)
+        return np.ndarray(shape, dtype, _fresh(size))
     size = _rounded(size)
     block = _shelves.take(size)
     if block is None:
-        block = np.empty(size, np.uint8)
-    return np.asarray(_Owner(block, shape, dtype))
+        block = _fresh(size)
+    owner = block.view(_Owner)
+    owner.block = block
+    return np.ndarray(shape, dtype, owner)
 
 
 def release_memory() -> None:
