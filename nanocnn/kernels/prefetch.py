@@ -1,8 +1,9 @@
 """Ask for memory before it is needed.
 
-The processor guesses what a loop reads next, but only within a page of 4 KB, and a loop that does
-little with each number waits again at every page. Asked for one page ahead, w of a dense layer
-with one sample is read 1.6 times as fast.
+The processor guesses what a loop reads next, but only within a page of 4 KB, and there is not
+enough else to do while it waits: of a loop of 40 instructions for each line, ten lines' worth are
+looked at in advance. Asked for one page ahead, w of a dense layer with one sample is read 1.6 times
+as fast, and what batch normalization takes its statistics of up to 2.2 times.
 """
 
 from __future__ import annotations

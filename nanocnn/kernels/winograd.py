@@ -26,6 +26,7 @@ from .winograd_tiles import POINTS, TILE
 
 BLOCK_BYTES = 640 << 10  # of V and M in a block of tiles: about the second-level cache
 LEAST_BLOCK, MOST_BLOCK = 24, 192
+LEAST_SUMMED = 48  # tiles of a block in dw: dU is read and written once for each block
 PARTS = 4  # of the tiles in dw, each with its own dU ...
 PART_BYTES = 3 << 20  # ... where that is at most this large, and is added to many times;
 PART_TILES = 512  # with fewer tiles, or a larger dU, V and Z of many tiles are stored
@@ -38,10 +39,10 @@ def _up(n, step):
     return -(-n // step) * step
 
 
-def _block(c_full, f_full):
+def _block(c_full, f_full, least=LEAST_BLOCK):
     """Return the tiles of a block, a multiple of the register tile's rows."""
     fits = BLOCK_BYTES // (POINTS * 4 * (c_full + f_full))
-    return min(MOST_BLOCK, max(LEAST_BLOCK, fits // TILE_ROWS * TILE_ROWS))
+    return min(MOST_BLOCK, max(least, fits // TILE_ROWS * TILE_ROWS))
 
 
 def _is_deep(tiles, c_full, f_full):
@@ -153,7 +154,7 @@ def winograd_backward_weight(dy, x, padding):
     dw = memory.empty((3, 3, c, f_full), x.dtype)
     if 4 * size <= PART_BYTES and tiles >= PART_TILES:
         dU = memory.empty((PARTS * size,), x.dtype)
-        args = (*images, dU, *sizes, tiles, PARTS, _block(c_full, f_full), panel)
+        args = (*images, dU, *sizes, tiles, PARTS, _block(c_full, f_full, LEAST_SUMMED), panel)
         threads.run(loops.backward_weight_parts, PARTS, args, seconds)
         args = (dU, PARTS, dw.reshape(-1), c, f_full)
         seconds = 10 * PARTS * size / threads.FLOPS_PER_SECOND
