@@ -24,7 +24,8 @@ from .jit import TILE_ROWS, panel_width
 from .transform import LANES
 from .winograd_tiles import POINTS, TILE
 
-BLOCK_BYTES = 640 << 10  # of V and M in a block of tiles: about the second-level cache
+# Of V and M in a block of tiles: they stay in the second-level cache while images stream past.
+BLOCK_BYTES = 320 << 10
 LEAST_BLOCK, MOST_BLOCK = 24, 192
 LEAST_SUMMED = 48  # tiles of a block in dw: dU is read and written once for each block
 PARTS = 4  # of the tiles in dw, each with its own dU ...
