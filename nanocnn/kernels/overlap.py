@@ -27,7 +27,7 @@ def _first_pass(first, last, z, labels, s, w, dz, sums, k, pixels, blocks, alone
 
     Sums of a block: the loss, then of each class truth and prediction in common, both alone.
     """
-    scratch = np.empty(BLOCK, z.dtype)
+    logs, inverses = np.empty(BLOCK, z.dtype), np.empty(BLOCK, z.dtype)
     for item in range(first, last):
         group = item // blocks
         start = group * pixels + (item - group * blocks) * BLOCK
@@ -39,16 +39,20 @@ def _first_pass(first, last, z, labels, s, w, dz, sums, k, pixels, blocks, alone
             for e in range(i * k, (i + 1) * k):
                 dz[U(e)] = z[U(e)] - highest
             # Of the label's logit, before it is lost; without a label, of any.
-            scratch[U(i - start)] = dz[U(i * k + max(labels[U(i)], 0))]
+            logs[U(i - start)] = dz[U(i * k + max(labels[U(i)], 0))]
         for e in range(start * k, end * k):
             dz[U(e)] = exp(dz[U(e)])
-        own = sums[U(item)]
-        own[:] = 0.0
         for i in range(start, end):
             total = 0.0
             for e in range(i * k, (i + 1) * k):
                 total += dz[U(e)]
-            inverse = z.dtype.type(1 / total)
+            inverses[U(i - start)] = 1 / total
+        for i in range(end - start):  # of the label's softmax: its logit less that of the sum
+            logs[U(i)] += log(inverses[U(i)])
+        own = sums[U(item)]
+        own[:] = loss = 0.0
+        for i in range(start, end):
+            inverse = inverses[U(i - start)]
             label = labels[U(i)]
             if label < 0:  # ignored: as if the pixel were not there
                 for e in range(i * k, (i + 1) * k):
@@ -56,7 +60,7 @@ def _first_pass(first, last, z, labels, s, w, dz, sums, k, pixels, blocks, alone
                 continue
             weight = s[U(i)] if s.size else 1.0
             scale = weight * w[U(label)]
-            own[0] -= scale * (scratch[U(i - start)] + log(inverse))  # (L1)
+            loss -= scale * logs[U(i - start)]  # (L1)
             if alone:
                 step = z.dtype.type(scale * inverse)
                 for e in range(i * k, (i + 1) * k):
@@ -69,6 +73,7 @@ def _first_pass(first, last, z, labels, s, w, dz, sums, k, pixels, blocks, alone
                 own[U(1 + k + c)] += weight * dz[e]
             own[U(1 + label)] += weight * dz[U(i * k + label)]
             own[U(1 + 2 * k + label)] += weight
+        own[0] = loss
 
 
 @kernel
