@@ -52,15 +52,6 @@ def _is_deep(tiles, c_full, f_full):
     return f_full >= ratio * tiles
 
 
-def _turned(w, c_full):
-    """Return w turned by 180 degrees, (3, 3, F, C) with zeros behind the last channel."""
-    _, _, c, f = w.shape
-    turned = memory.empty((3, 3, f, c_full), w.dtype)
-    args = (memory.flat(w), turned.reshape(-1), c, f, c_full)
-    threads.run(loops.turn, 9 * -(-f // LANES), args, 2 * turned.nbytes / threads.BYTES_PER_SECOND)
-    return turned
-
-
 def _filled(w, f_full):
     """Return w (3, 3, C, F) with zeros behind its last channel, flat."""
     if w.shape[3] == f_full:
@@ -70,11 +61,16 @@ def _filled(w, f_full):
     return wide.reshape(-1)
 
 
-def _transformed_filters(w, c, f_full, panel):
-    """Return U in panels, from filters (3, 3, c, f_full) given flat."""
+def _transformed_filters(w, c, f, panel, turned):
+    """Return U in panels, from filters (3, 3, c, f), or from (3, 3, f, c) that are to be turned."""
+    f_full = _up(f, panel)
     U = memory.empty((POINTS * loops.table_step(c * f_full),), w.dtype)
     seconds = U.nbytes / threads.BYTES_PER_SECOND
-    threads.run(loops.filters, c, (w, U, c, f_full, panel), seconds)
+    if turned:
+        args = (memory.flat(w), U, c, f, f_full, panel)
+        threads.run(loops.turned_filters, _up(c, LANES) // LANES * f_full // LANES, args, seconds)
+    else:
+        threads.run(loops.filters, c, (_filled(w, f_full), U, c, f_full, panel), seconds)
     return U
 
 
@@ -120,20 +116,16 @@ def _forward(x, w, f, b, padding, activation, pooled=False, turned=False):
     which = ACTIVATIONS[activation]
     seconds = 2 * POINTS * tiles * c * f / threads.FLOPS_PER_SECOND
     is_deep = not pooled and _is_deep(tiles, c_full, f_full)
-    by_panel = is_deep and turned and f % panel == 0 and c % LANES == 0
-    if by_panel:
-        w = memory.flat(w)
-    else:
-        w = _turned(w, _up(f, panel)).reshape(-1) if turned else _filled(w, _up(f, panel))
     if is_deep:
+        w = memory.flat(w) if turned else _filled(w, _up(f, panel))
         V = memory.empty((POINTS * loops.table_step(tiles * c_full),), x.dtype)
         args = (memory.flat(x), V, h, width, c, c_full, top, left, th, tw, tiles)
         threads.run(deep.transform_input, tiles, args, 4 * V.nbytes / threads.BYTES_PER_SECOND)
         args = (V, w, bias, y.reshape(-1), c, c_full, oh, ow, f, _up(f, panel), th, tw, tiles,
-                panel, int(which == RELU), by_panel)  # fmt: skip
+                panel, int(which == RELU), turned)  # fmt: skip
         threads.run(deep.forward_panels, -(-f // panel), args, seconds)
         return y if which <= RELU else elementwise.forward(y, which)
-    args = (memory.flat(x), _transformed_filters(w, c, _up(f, panel), panel), bias, y.reshape(-1),
+    args = (memory.flat(x), _transformed_filters(w, c, f, panel, turned), bias, y.reshape(-1),
             winner.reshape(-1), h, width, c, c_full, oh, ow, f, f_full, top, left, th, tw, tiles,
             block, panel, int(which == RELU))  # fmt: skip
     threads.run(loops.forward, -(-tiles // block), args, seconds)

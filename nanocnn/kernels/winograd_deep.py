@@ -17,7 +17,6 @@ import numpy as np
 from .jit import TILE_ROWS, I, kernel, panel_width
 from .microkernel import ACCUMULATE, ZERO, tile_product
 from .transform import LANES
-from .transpose import transpose
 from .winograd_loops import CHUNK, TILES_CHUNK, columns_of, rows_of, table_step
 from .winograd_tiles import (
     PATCH,
@@ -30,6 +29,7 @@ from .winograd_tiles import (
     output_tile,
     place_of,
     points_to_filter,
+    turned_square,
 )
 
 DEPTH = 2048 // panel_width(4)  # channels whose dU, of one panel, is made at a time
@@ -57,12 +57,12 @@ def _panel_filters(w, c, f_full, c0, depth, f0, columns, U, step, panel):
 
 @kernel
 def _turned_panel(w, c, f, c0, depth, f0, columns, panel, turned):
-    """turned[tap, k, column] = w[8 - tap, f0 + column, c0 + k]: as `winograd_loops.turn`."""
+    """turned[tap, k, column] = w[8 - tap, f0 + column, c0 + k]."""
     for tap in range(9):
         for k in range(0, depth, LANES):
             for l in range(0, columns, LANES):
-                transpose(w, ((8 - tap) * f + f0 + l) * c + c0 + k, c, turned,
-                          (tap * CHUNK + k) * panel + l, panel)  # fmt: skip
+                turned_square(w, f, c, tap, f0 + l, c0 + k, turned, (tap * CHUNK + k) * panel + l,
+                              panel)  # fmt: skip
 
 
 @kernel
@@ -70,7 +70,7 @@ def forward_panels(first, last, V, w, bias, y, c, c_full, oh, ow, f, f_full, th,
                    relu, turn):  # fmt: skip
     """(W2) from V on; items are panels of filters, w (3, 3, c, f_full) has whole ones.
 
-    With `turn` w is (3, 3, f, c), of whole panels and vectors, and turned panel by panel.
+    With `turn` w is (3, 3, f, c), and turned panel by panel.
     """
     v_step, u_step, m_step = (
         table_step(tiles * c_full), table_step(CHUNK * panel), table_step(tiles * panel),

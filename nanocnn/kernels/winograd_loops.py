@@ -12,7 +12,6 @@ import numpy as np
 from .jit import TILE_ROWS, I, kernel
 from .microkernel import ACCUMULATE, ZERO, tile_product
 from .transform import LANES
-from .transpose import transpose
 from .winograd_tiles import (
     PATCH,
     POINTS,
@@ -26,6 +25,7 @@ from .winograd_tiles import (
     place_of,
     points_to_filter,
     pooled_tile,
+    turned_square,
     upstream_tile,
 )
 
@@ -66,28 +66,6 @@ def table_step(size):
 
 
 @kernel
-def turn(first, last, w, turned, c, f, c_full):
-    """turned[u, v, f, c] = w[2 - u, 2 - v, c, f], zeros behind the last c.
-
-    Items are (u, v, LANES f). It goes square by square, so that lines of both arrays stay in the
-    cache until used up.
-    """
-    strips = (f + LANES - 1) // LANES
-    for item in range(first, last):
-        tap = item // strips
-        f0 = (item - tap * strips) * LANES
-        for c0 in range(0, c_full, LANES):
-            a, b = ((8 - tap) * c + c0) * f + f0, (tap * f + f0) * c_full + c0
-            if c0 + LANES <= c and f0 + LANES <= f:
-                transpose(w, a, f, turned, b, c_full)
-                continue
-            for k in range(min(LANES, f - f0)):
-                for l in range(min(LANES, c_full - c0)):
-                    value = w[a + l * f + k] if c0 + l < c else np.float32(0)
-                    turned[b + k * c_full + l] = value
-
-
-@kernel
 def filters(first, last, w, U, c, f_full, panel):
     """U = G w G^T in panels (point, panel, channel, column); items are the input channels.
 
@@ -100,6 +78,27 @@ def filters(first, last, w, U, c, f_full, panel):
             q = f // panel
             place = (q * c + channel) * panel + f - q * panel
             filter_to_points(w, channel * f_full + f, 3 * c * f_full, c * f_full, U, place,
+                             PATCH * step, step, None)  # fmt: skip
+
+
+@kernel
+def turned_filters(first, last, w, U, c, f, f_full, panel):
+    """The same from filters (3, 3, f, c), turned by 180 degrees, f and c exchanged.
+
+    Items are squares of LANES input channels and LANES filters.
+    """
+    panels, vectors = f_full // panel, f_full // LANES
+    step = table_step(panels * c * panel)
+    nine = np.empty(9 * LANES * LANES, np.float32)
+    for item in range(first, last):
+        c0 = item // vectors * LANES
+        f0 = item * LANES - c0 * vectors
+        q = f0 // panel
+        for tap in range(9):
+            turned_square(w, f, c, tap, f0, c0, nine, tap * LANES * LANES, I(LANES))
+        for k in range(min(LANES, c - c0)):
+            place = (q * c + c0 + k) * panel + f0 - q * panel
+            filter_to_points(nine, k * LANES, I(3 * LANES * LANES), I(LANES * LANES), U, place,
                              PATCH * step, step, None)  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from .copies import make_add, make_copy
 from .jit import I, U, inline, kernel
 from .prefetch import prefetch
 from .transform import LANES, make_transform
+from .transpose import transpose
 from .windows import make_window_max
 
 POINTS, TILE, PATCH = 36, 4, 6
@@ -76,6 +77,23 @@ def input_tile(x, n, r0, q0, h, w, c, c_full, V, place, step, columns):
         to, border = place + columns[U(f // LANES)], _border(I(PATCH), r0, q0, h, w, c - f)
         _ask_for_next(x, o + f, I(PATCH), w * c, c)
         to_points(x, o + f, w * c, c, V, to, PATCH * step, step, border)
+
+
+@inline
+def turned_square(w, f, c, tap, f0, c0, turned, to, step):
+    """turned[to + k * step + l] = w[8 - tap, f0 + l, c0 + k], of filters (9, f, c).
+
+    LANES channels k and LANES filters l, zeros behind the last ones. Lines of both arrays stay in
+    the cache until they are used up.
+    """
+    a = ((8 - tap) * f + f0) * c + c0
+    if f0 + LANES <= f and c0 + LANES <= c:
+        transpose(w, a, c, turned, to, step)
+    else:
+        for k in range(LANES):
+            for l in range(LANES):
+                there = f0 + l < f and c0 + k < c
+                turned[to + k * step + l] = w[a + l * c + k] if there else np.float32(0)
 
 
 @inline

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from nanocnn.kernels import panels, transpose, winograd
-from nanocnn.kernels.jit import VECTOR_BYTES, kernel
+from nanocnn.kernels.jit import VECTOR_BYTES, kernel, panel_width
+from nanocnn.kernels.winograd_tiles import POINTS
 
 
 @pytest.mark.parametrize("size", [1, 2, 4, 8, 16])
@@ -40,7 +41,10 @@ def test_a_square_and_nothing_beside_it(form: object, dtype: type) -> None:
     np.testing.assert_array_equal(D, expected)
 
 
-@pytest.mark.parametrize(("c", "f"), [(1, 1), (16, 16), (20, 40), (33, 17), (3, 64), (48, 5)])
+SHAPES = [(1, 1), (16, 16), (20, 40), (33, 17), (3, 64), (48, 5)]
+
+
+@pytest.mark.parametrize(("c", "f"), SHAPES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_filters_turned_and_in_panels(c: int, f: int, dtype: type) -> None:
     w = np.random.default_rng(0).normal(size=(3, 3, c, f)).astype(dtype)
@@ -50,6 +54,17 @@ def test_filters_turned_and_in_panels(c: int, f: int, dtype: type) -> None:
     wide[..., :c] = turned
     expected = wide.reshape(9 * f, n, panel).swapaxes(0, 1)
     np.testing.assert_array_equal(packed.reshape(expected.shape), expected)
-    if dtype == np.float32:
-        found = winograd._turned(w, n * panel)
-        np.testing.assert_array_equal(found, wide)
+
+
+@pytest.mark.usefixtures("dirty_memory")
+@pytest.mark.parametrize(("c", "f"), SHAPES)
+def test_filters_turned_and_transformed(c: int, f: int) -> None:
+    w = np.random.default_rng(0).normal(size=(3, 3, c, f)).astype(np.float32)
+    turned = np.ascontiguousarray(w[::-1, ::-1].transpose(0, 1, 3, 2))
+    panel = panel_width(4)
+    size = f * -(-c // panel) * panel
+    found, expected = (
+        winograd._transformed_filters(given, f, c, panel, turned=given is w).reshape(POINTS, -1)
+        for given in (w, turned)
+    )
+    np.testing.assert_array_equal(found[:, :size], expected[:, :size])
