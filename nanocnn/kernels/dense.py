@@ -16,9 +16,9 @@ from .elementwise import ACTIVATIONS, NONE, channel_sums
 from .jit import TILE_ROWS, U, inline, kernel, panel_width
 from .microkernel import ACCUMULATE, ZERO, multiply_add, tile_product
 from .outer import outer_product
-from .panels import in_panels
+from .panels import in_panels, turn_panel
 from .plan import BLOCK_PIXELS, CHUNK_BYTES, Geometry, forward_plan
-from .prefetch import LINE_BYTES, PAGE_BYTES, prefetch
+from .prefetch import LINE_BYTES, PAGE_BYTES, prefetch, prefetch_ahead
 from .product import gather_product
 
 _ONE_BY_ONE = ((1, 1), ((0, 0), (0, 0)), (1, 1), 1)  # stride, padding, dilation, groups
@@ -150,9 +150,8 @@ def _few_gradients(first, last, dy, w, dx, rows, out, n, d, f, panel):
     segments[0, 2] = f
     for p in range(first * panel, min(d, last * panel), panel):
         there = min(panel, d - p)
-        for l in range(there):
-            for k in range(f):
-                packed[U(k * panel + l)] = w[U((p + l) * f + k)]
+        prefetch_ahead(w, p * f, panel * f)
+        turn_panel(w, p * f, f, there, f, packed, 0, panel)
         for i in range(0, n, TILE_ROWS):
             tile_product(dy, rows, i, 0, segments, 0, 1, 1, packed, 0, panel, dx, out, p, there,
                          ZERO, dy, 0, 0)  # fmt: skip

@@ -57,12 +57,12 @@ def _pack_turned(first, last, w, taps, depth, columns, groups, panels, panel, pa
         there = min(panel, columns - column)
         for t in range(taps):
             start = ((taps - 1 - t) * columns + column) * groups * depth + group * depth
-            _turn(w, start, groups * depth, there, depth, packed, (q * taps + t) * depth * panel,
-                  panel)  # fmt: skip
+            turn_panel(w, start, groups * depth, there, depth, packed, (q * taps + t) * depth * panel,
+                       panel)  # fmt: skip
 
 
 @kernel
-def _turn(w, start, step, there, depth, packed, place, panel):
+def turn_panel(w, start, step, there, depth, packed, place, panel):
     """packed[place + k * panel + l] = w[start + l * step + k], zeros from l = `there` on."""
     lanes = VECTOR_BYTES // w.itemsize
     for k0 in range(0, depth, lanes):
