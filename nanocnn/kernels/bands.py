@@ -41,7 +41,7 @@ from .elementwise import ACTIVATIONS
 from .jit import kernel
 from .panels import in_panels
 from .plan import Geometry, Plan, forward_plan
-from .pool import _max_forward, max_pool2d_forward
+from .pool import max_pool2d_forward, max_rows
 from .product import gather_product
 from .runs import out_size
 from .winograd import winograd_max_pool2d_forward, winograd_pools
@@ -75,8 +75,8 @@ def _conv_max_pool(first, last, x, packed, b_panel, b_step, bias, has_bias, y, w
                        b_step, bias, has_bias, band, rectangles, chunks, segments, items, depth,
                        columns, panels, panel, activation)  # fmt: skip
         o = n * y_image + bands[k, 1]
-        _max_forward(0, bands[k, 5], band, y[o:], winner[o:], bands[k, 4], w, c, bands[k, 5], pw,
-                     kh, kw, sh, sw, 0, 0)  # fmt: skip
+        max_rows(0, bands[k, 5], band, y[o:], winner[o:], bands[k, 4], w, c, bands[k, 5], pw, kh,
+                 kw, sh, sw, 0, 0, False)  # fmt: skip
 
 
 def conv2d_max_pool2d_forward(

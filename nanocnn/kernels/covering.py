@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .jit import VECTOR_BYTES, U, kernel
+from .jit import VECTOR_BYTES, kernel
 from .windows import sum_of_winners, weighted_sum
 
 
@@ -57,13 +57,10 @@ def max_backward(first, last, dy, winner, dx, h, w, c, oh, ow, kh, kw, sh, sw, t
                                               sw, ow, c, places, taps)  # fmt: skip
                 o, a = ((n * oh + i_first) * ow + j_first) * c, (t * w + col - left) * c
                 for f in range(0, whole, step):
-                    sum_of_winners(dy, winner, o + f, places, taps, count, dx, a + f)
-                for f in range(whole, c):
-                    total = dy.dtype.type(0)
-                    for k in range(count):
-                        if winner[U(o + places[k] + f)] == taps[k]:
-                            total += dy[U(o + places[k] + f)]
-                    dx[U(a + f)] = total
+                    sum_of_winners(dy, winner, o + f, places, taps, count, dx, a + f, None)
+                if whole < c:
+                    o, a = o + whole, a + whole
+                    sum_of_winners(dy, winner, o, places, taps, count, dx, a, c - whole)
                 low, high = low + 1, high + 1
 
 
@@ -106,10 +103,7 @@ def average_backward(first, last, dy, shares, dx, h, w, c, oh, ow, kh, kw, sh, s
                            shares, weights)  # fmt: skip
                 o, a = ((n * oh + i_first) * ow + j_first) * c, (t * w + col - left) * c
                 for f in range(0, whole, step):
-                    weighted_sum(dy, o + f, places, weights, count, dx, a + f)
-                for f in range(whole, c):
-                    total = 0.0
-                    for k in range(count):
-                        total += weights[k] * dy[U(o + places[k] + f)]
-                    dx[U(a + f)] = total
+                    weighted_sum(dy, o + f, places, weights, count, dx, a + f, None)
+                if whole < c:
+                    weighted_sum(dy, o + whole, places, weights, count, dx, a + whole, c - whole)
                 low, high = low + 1, high + 1

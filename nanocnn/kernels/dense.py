@@ -18,7 +18,7 @@ from .microkernel import ACCUMULATE, ZERO, multiply_add, tile_product
 from .outer import outer_product
 from .panels import in_panels, turn_panel
 from .plan import BLOCK_PIXELS, CHUNK_BYTES, Geometry, forward_plan
-from .prefetch import LINE_BYTES, PAGE_BYTES, prefetch, prefetch_ahead
+from .prefetch import prefetch_ahead
 from .product import gather_product
 
 _ONE_BY_ONE = ((1, 1), ((0, 0), (0, 0)), (1, 1), 1)  # stride, padding, dilation, groups
@@ -65,8 +65,7 @@ def _few_samples(first, last, x, w, partial, n, d, f, parts):
         for line in range(part * lines // parts, end):
             sums[:] = 0
             for k in range(line * LINE, min(d, (line + 1) * LINE), 8):
-                for e in range(k * f, (k + 8) * f, LINE_BYTES // x.itemsize):
-                    prefetch(w, e + PAGE_BYTES // x.itemsize)
+                prefetch_ahead(w, k * f, 8 * f)
                 for i in range(n):
                     _add_rows(x, i * d + k, w, k * f, f, min(8, d - k), sums, i * f)
             for e in range(n * f):

@@ -57,8 +57,8 @@ def _pack_turned(first, last, w, taps, depth, columns, groups, panels, panel, pa
         there = min(panel, columns - column)
         for t in range(taps):
             start = ((taps - 1 - t) * columns + column) * groups * depth + group * depth
-            turn_panel(w, start, groups * depth, there, depth, packed, (q * taps + t) * depth * panel,
-                       panel)  # fmt: skip
+            place = (q * taps + t) * depth * panel
+            turn_panel(w, start, groups * depth, there, depth, packed, place, panel)
 
 
 @kernel

@@ -10,7 +10,8 @@ import numpy as np
 
 from . import memory, threads
 from .covering import average_backward, max_backward
-from .jit import VECTOR_BYTES, U, kernel
+from .jit import VECTOR_BYTES, U, inline, kernel
+from .prefetch import prefetch_run
 from .runs import out_size
 from .windows import make_window_max, weighted_sum, window_spread
 
@@ -29,9 +30,19 @@ def _taps_in_sight(u_first, u_last, v_first, v_last, kw, w, c, places, taps):
     return count
 
 
+@inline
+def _ask_for_next_row(x, a, kh, sh, w, sw, c):
+    """Ask for what the windows a row further on read first, below the window at a."""
+    for u in range(kh - min(kh, sh), kh):
+        prefetch_run(x, a + (u + sh) * w * c, sw * c)
+
+
 @kernel
-def _max_forward(first, last, x, y, winner, h, w, c, oh, ow, kh, kw, sh, sw, top, left):
-    """Items are output rows of all images; the first pixel of a window is beaten only by more."""
+def max_rows(first, last, x, y, winner, h, w, c, oh, ow, kh, kw, sh, sw, top, left, is_far):
+    """(P1); items are output rows of all images. Is x `is_far`, and no cache holds it?
+
+    The first pixel of a window is beaten only by more.
+    """
     places, taps = np.empty(kh * kw, np.int64), np.empty(kh * kw, np.int64)
     step = VECTOR_BYTES // x.itemsize
     whole, many = c - c % step, c - c % (MANY * step)
@@ -45,21 +56,18 @@ def _max_forward(first, last, x, y, winner, h, w, c, oh, ow, kh, kw, sh, sw, top
                 seen = (v_first, v_last)
                 count = _taps_in_sight(u_first, u_last, v_first, v_last, kw, w, c, places, taps)
             a, o = ((n * h + i * sh - top) * w + j * sw - left) * c, (t * ow + j) * c
+            if is_far:
+                _ask_for_next_row(x, a, kh, sh, w, sw, c)
             if count == 0:  # no pixel, padding alone
                 y[o : o + c] = -np.inf
                 winner[o : o + c] = 0
                 continue
             for f in range(0, many, MANY * step):
-                window_max_many(x, a + f, places, taps, count, y, winner, o + f)
+                window_max_many(x, a + f, places, taps, count, y, winner, o + f, None)
             for f in range(many, whole, step):
-                window_max(x, a + f, places, taps, count, y, winner, o + f)
-            for f in range(whole, c):
-                best, won_by = x[U(a + places[0] + f)], taps[0]
-                for k in range(1, count):
-                    value = x[U(a + places[k] + f)]
-                    if not (value <= best) and best == best:  # a NaN wins over all, and stays
-                        best, won_by = value, taps[k]
-                y[U(o + f)], winner[U(o + f)] = best, won_by
+                window_max(x, a + f, places, taps, count, y, winner, o + f, None)
+            if whole < c:
+                window_max(x, a + whole, places, taps, count, y, winner, o + whole, c - whole)
 
 
 @kernel
@@ -97,11 +105,10 @@ def _max_backward_apart(first, last, dy, winner, dx, h, w, c, oh, ow, kh, kw, sh
                 count = _taps_in_sight(u_first, u_last, v_first, v_last, kw, w, c, places, taps)
             a, o = ((n * h + i * sh - top) * w + j * sw - left) * c, (t * ow + j) * c
             for f in range(0, whole, step):
-                window_spread(dy, winner, o + f, places, taps, count, dx, a + f)
-            for f in range(whole, c):
-                for k in range(count):
-                    won = winner[U(o + f)] == taps[k]
-                    dx[U(a + places[k] + f)] = dy[U(o + f)] if won else 0
+                window_spread(dy, winner, o + f, places, taps, count, dx, a + f, None)
+            if whole < c:
+                o, a = o + whole, a + whole
+                window_spread(dy, winner, o, places, taps, count, dx, a, c - whole)
 
 
 @kernel
@@ -122,13 +129,11 @@ def _average_forward(first, last, x, y, h, w, c, oh, ow, kh, kw, sh, sw, top, le
                 count = _taps_in_sight(u_first, u_last, v_first, v_last, kw, w, c, places, taps)
                 weights[:count] = 1 / max(1, count)
             a, o = ((n * h + i * sh - top) * w + j * sw - left) * c, (t * ow + j) * c
+            _ask_for_next_row(x, a, kh, sh, w, sw, c)
             for f in range(0, whole, step):
-                weighted_sum(x, a + f, places, weights, count, y, o + f)
-            for f in range(whole, c):
-                total = 0.0
-                for k in range(count):
-                    total += weights[k] * x[U(a + places[k] + f)]
-                y[U(o + f)] = total
+                weighted_sum(x, a + f, places, weights, count, y, o + f, None)
+            if whole < c:
+                weighted_sum(x, a + whole, places, weights, count, y, o + whole, c - whole)
 
 
 @kernel
@@ -178,7 +183,7 @@ def max_pool2d_forward(x, window, stride, padding):
     y = memory.empty(shape, x.dtype)
     winner = memory.empty(shape, np.min_scalar_type(window[0] * window[1] - 1))
     args = (memory.flat(x), y.reshape(-1), winner.reshape(-1))
-    _run(_max_forward, shape[0] * shape[1], args, sizes, x.size)
+    _run(max_rows, shape[0] * shape[1], args, (*sizes, True), x.size)
     return y, winner
 
 

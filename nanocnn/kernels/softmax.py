@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 from llvmlite import ir
-from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from . import memory, threads
 from .exponential import exp
 from .jit import JIT, U, kernel
+from .prefetch import prefetch_run
 
 LONG = 64  # rows from here on fill vectors by themselves
-LINE, AHEAD = 64, 4096  # bytes of a cache line, and of the next row that are fetched ahead
+AHEAD = 4096  # bytes of the next row that are asked for
 BLOCK = 256  # elements of shorter rows that are taken together: they stay in the first-level cache
 
 
@@ -39,36 +39,12 @@ def _larger(typing, a, b):
 larger = _larger if JIT else _larger_twin
 
 
-def _fetch_twin(x, e):
-    """Do nothing: it is a hint."""
-    pass
-
-
-@intrinsic
-def _fetch(typing, x, e):
-    """Emit a hint that x[e] will be read soon."""
-
-    def codegen(context, builder, signature, args):
-        scalar, i32 = context.get_data_type(signature.args[0].dtype), ir.IntType(32)
-        data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        place = builder.gep(data, [args[1]], source_etype=scalar)
-        function = ir.FunctionType(ir.VoidType(), [place.type, i32, i32, i32])
-        function = cgutils.get_or_insert_function(builder.module, function, "llvm.prefetch.p0")
-        builder.call(function, [place, i32(0), i32(3), i32(1)])  # to be read, kept close, data
-        return context.get_dummy_value()
-
-    return types.void(x, types.intp), codegen
-
-
-fetch = _fetch if JIT else _fetch_twin
-
-
 @kernel
 def _forward(first, last, x, y, k):
     """Items are rows. Exponentials of short rows are taken together, in one long loop."""
     is_long = k >= LONG
     step = k if is_long else BLOCK // k * k
-    ahead, line = min(k, AHEAD // x.itemsize), LINE // x.itemsize
+    ahead = min(k, AHEAD // x.itemsize)
     for start in range(first * k, last * k, step):
         end = min(last * k, start + step)
         for row in range(start, end, k):
@@ -76,8 +52,8 @@ def _forward(first, last, x, y, k):
             for e in range(row, row + k):
                 highest = larger(highest, x[U(e)])
             if is_long:
-                for e in range(end, min(last * k, end + ahead), line):
-                    fetch(x, e)  # memory is read while the exponentials are computed
+                # Memory is read while the exponentials are computed.
+                prefetch_run(x, end, min(last * k - end, ahead))
                 for e in range(row, row + k):
                     y[U(e)] = exp(x[U(e)] - highest)
             else:

@@ -15,9 +15,9 @@ import numpy as np
 
 from . import memory, threads
 from .blend import LANES, blend
-from .jit import U, as_written, exact, kernel
+from .jit import U, as_written, exact
 from .microkernel import multiply_add
-from .softmax import LINE, fetch
+from .prefetch import prefetch_run
 
 PIXEL_SECONDS = 5e-9  # it decides only whether threads are used
 NO_MASKS, NO_GRIDS = np.empty(0, np.uint8), np.empty((0, 0, 0, 0))
@@ -103,13 +103,6 @@ def _last_read(place, down, right):
     return last
 
 
-@kernel
-def _fetch_row(x, start, count):
-    """Ask for a row of the next image; the processor foresees rows, but not where a slope leads."""
-    for a in range(start, min(x.size, start + count), LINE // x.itemsize):
-        fetch(x, a)
-
-
 @as_written
 def _warp(first, last, x, masks, matrices, grids, row_cells, row_splines, column_cells,
           column_splines, y, warped, h, w, c):  # fmt: skip
@@ -128,7 +121,8 @@ def _warp(first, last, x, masks, matrices, grids, row_cells, row_splines, column
                       columns)  # fmt: skip
         _find_places(matrices[n], rows, columns, h, c, place, down, right, f, e, nearest)
         start, o = n * h * w * c, t * w * c
-        _fetch_row(x, o + h * w * c, w * c)
+        # A row of the next image: the processor foresees rows, but not where a slope leads.
+        prefetch_run(x, o + h * w * c, w * c)
         # Behind the last pixel of the last image there is nothing that could be read.
         if c == 1 or start + _last_read(place, down, right) + c + LANES > x.size:
             _look_up(x, start, y, o, c, place, down, right, f, e)

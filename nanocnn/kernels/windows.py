@@ -7,6 +7,9 @@
 The taps in sight come as a table: how far each lies from the window's first pixel. A loop over
 channels inside a loop over taps would keep the best so far in memory, and start anew at each tap,
 which for the few channels of a first layer costs five times as much.
+
+The last argument of all of them, `there`, is None, or how many channels there are where they do not
+fill a vector: no more are read and written. One by one they would take 10 to 20 times as long.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from numba.extending import intrinsic
 
 from .jit import HAS_FMA, JIT, VECTOR_BYTES
 
-LONG = ir.IntType(64)
+LONG, I32 = ir.IntType(64), ir.IntType(32)
 
 
 def lanes(itemsize):
@@ -30,8 +33,8 @@ def lanes(itemsize):
 def _make_twin(vectors):
     """Return it in plain Python: what runs with the JIT off, and what is compared with on."""
 
-    def twin(x, a, places, taps, count, y, winner, o):
-        f = np.arange(vectors * lanes(x.itemsize))
+    def twin(x, a, places, taps, count, y, winner, o, there):
+        f = np.arange(vectors * lanes(x.itemsize) if there is None else there)
         best, won_by = x[a + places[0] + f], np.full(len(f), taps[0])
         for place, tap in zip(places[1:count], taps[1:count], strict=True):
             value = x[a + place + f]
@@ -42,24 +45,25 @@ def _make_twin(vectors):
     return twin
 
 
-def _window_spread_twin(dy, winner, o, places, taps, count, dx, a):
+def _window_spread_twin(dy, winner, o, places, taps, count, dx, a, there):
     """Compute it in plain Python: dy goes to the pixel that won, 0 to the others of the window."""
-    f = np.arange(lanes(dy.itemsize))
+    f = np.arange(lanes(dy.itemsize) if there is None else there)
     for place, tap in zip(places[:count], taps[:count], strict=True):
         dx[a + place + f] = np.where(winner[o + f] == tap, dy[o + f], 0)
 
 
-def _sum_of_winners_twin(dy, winner, o, places, taps, count, dx, a):
+def _sum_of_winners_twin(dy, winner, o, places, taps, count, dx, a, there):
     """Compute it in plain Python: what a pixel gets from the windows that it has won."""
-    f, total = np.arange(lanes(dy.itemsize)), dy.dtype.type(0)
+    f = np.arange(lanes(dy.itemsize) if there is None else there)
+    total = dy.dtype.type(0)
     for place, tap in zip(places[:count], taps[:count], strict=True):
         total = total + np.where(winner[o + place + f] == tap, dy[o + place + f], 0)
     dx[a + f] = total
 
 
-def _weighted_sum_twin(x, a, places, weights, count, y, o):
+def _weighted_sum_twin(x, a, places, weights, count, y, o, there):
     """Compute it in plain Python: the sum of some pixels by weight, in float64."""
-    f, total = np.arange(lanes(x.itemsize)), 0.0
+    f, total = np.arange(lanes(x.itemsize) if there is None else there), 0.0
     for place, weight in zip(places[:count], weights[:count], strict=True):
         total = total + weight * x[a + place + f].astype(np.float64)
     y[o + f] = total
@@ -74,6 +78,13 @@ class _Emit:
         self.bytes = dtype.bitwidth // 8
         self.lanes = lanes(self.bytes)
         self.value = context.get_data_type(dtype)
+        self.mask = None
+
+    def only_first(self, argument):
+        """Let `load` and `store` touch the lanes below that argument alone, unless it is None."""
+        if self.types[argument] != types.none:
+            lane = ir.Constant(self.vector(LONG), list(range(self.lanes)))
+            self.mask = self.b.icmp_signed("<", lane, self.splat(self.args[argument]))
 
     def vector(self, scalar):
         return ir.VectorType(scalar, self.lanes)
@@ -100,9 +111,11 @@ class _Emit:
 
     def load(self, array, index):
         scalar, place = self.at(array, index)
-        return self.b.load(
-            place, align=self.types[array].dtype.bitwidth // 8, typ=self.vector(scalar)
-        )
+        size, vector = self.types[array].dtype.bitwidth // 8, self.vector(scalar)
+        if self.mask is None:
+            return self.b.load(place, align=size, typ=vector)
+        place, nothing = self.b.bitcast(place, vector.as_pointer()), ir.Constant(vector, None)
+        return self.masked("load", vector, vector, [place, I32(size), self.mask, nothing])
 
     def one(self, array, index):
         scalar, place = self.at(array, index)
@@ -110,8 +123,18 @@ class _Emit:
 
     def store(self, value, array, index):
         scalar, place = self.at(array, index)
-        place = self.b.bitcast(place, self.vector(scalar).as_pointer())
-        self.b.store(value, place, align=self.types[array].dtype.bitwidth // 8)
+        size, vector = self.types[array].dtype.bitwidth // 8, self.vector(scalar)
+        place = self.b.bitcast(place, vector.as_pointer())
+        if self.mask is None:
+            self.b.store(value, place, align=size)
+        else:
+            self.masked("store", vector, ir.VoidType(), [value, place, I32(size), self.mask])
+
+    def masked(self, what, vector, result, arguments):
+        kind = ir.FunctionType(result, [a.type for a in arguments])
+        name = f"llvm.masked.{what}.v{self.lanes}{vector.element.intrinsic_name}.p0"
+        function = cgutils.get_or_insert_function(self.b.module, kind, name)
+        return self.b.call(function, arguments)
 
     def loop(self, first, count, start, body):
         """Return `start` after `values = body(t, values)` for t from `first` to `count` - 1."""
@@ -140,13 +163,13 @@ def _make_intrinsic(vectors):
 
     def codegen(context, b, signature, args):
         e = _Emit(context, b, signature, args)
-        i32 = ir.IntType(32)
+        e.only_first(8)
 
         def load(k, place):
             return e.load(0, b.add(b.add(args[1], place), LONG(k * e.lanes)))
 
         def tap(t, values):
-            place, number, new = e.one(2, t), e.splat(b.trunc(e.one(3, t), i32)), []
+            place, number, new = e.one(2, t), e.splat(b.trunc(e.one(3, t), I32)), []
             for k in range(vectors):
                 best, won_by = values[2 * k : 2 * k + 2]
                 value = load(k, place)
@@ -155,7 +178,7 @@ def _make_intrinsic(vectors):
                 new += [b.select(wins, value, best), b.select(wins, number, won_by)]
             return new
 
-        place, number = e.one(2, LONG(0)), e.splat(b.trunc(e.one(3, LONG(0)), i32))
+        place, number = e.one(2, LONG(0)), e.splat(b.trunc(e.one(3, LONG(0)), I32))
         start = [v for k in range(vectors) for v in (load(k, place), number)]
         values = e.loop(1, args[4], start, tap)
         narrow = e.vector(context.get_data_type(signature.args[6].dtype))
@@ -169,16 +192,17 @@ def _make_intrinsic(vectors):
     i = types.intp
 
     @intrinsic
-    def window_max(typing, x, a, places, taps, count, y, winner, o):
-        return types.void(x, i, places, taps, i, y, winner, i), codegen
+    def window_max(typing, x, a, places, taps, count, y, winner, o, there):
+        return types.void(x, i, places, taps, i, y, winner, i, there), codegen
 
     return window_max
 
 
 @intrinsic
-def _window_spread(typing, dy, winner, o, places, taps, count, dx, a):
+def _window_spread(typing, dy, winner, o, places, taps, count, dx, a, there):
     def codegen(context, b, signature, args):
         e = _Emit(context, b, signature, args)
+        e.only_first(8)
         narrow = context.get_data_type(signature.args[1].dtype)
         upstream, winner = e.load(0, args[2]), e.load(1, args[2])
 
@@ -193,13 +217,14 @@ def _window_spread(typing, dy, winner, o, places, taps, count, dx, a):
         return context.get_dummy_value()
 
     i = types.intp
-    return types.void(dy, winner, i, places, taps, i, dx, i), codegen
+    return types.void(dy, winner, i, places, taps, i, dx, i, there), codegen
 
 
 @intrinsic
-def _sum_of_winners(typing, dy, winner, o, places, taps, count, dx, a):
+def _sum_of_winners(typing, dy, winner, o, places, taps, count, dx, a, there):
     def codegen(context, b, signature, args):
         e = _Emit(context, b, signature, args)
+        e.only_first(8)
         wide = ir.IntType(8 * e.bytes)  # of as many lanes as dy: compared bytes come one by one
 
         def tap(t, totals):
@@ -214,13 +239,14 @@ def _sum_of_winners(typing, dy, winner, o, places, taps, count, dx, a):
         return context.get_dummy_value()
 
     i = types.intp
-    return types.void(dy, winner, i, places, taps, i, dx, i), codegen
+    return types.void(dy, winner, i, places, taps, i, dx, i, there), codegen
 
 
 @intrinsic
-def _weighted_sum(typing, x, a, places, weights, count, y, o):
+def _weighted_sum(typing, x, a, places, weights, count, y, o, there):
     def codegen(context, b, signature, args):
         e = _Emit(context, b, signature, args)
+        e.only_first(7)
         wide, result = e.vector(ir.DoubleType()), e.vector(e.value)
 
         def tap(t, totals):
@@ -233,11 +259,11 @@ def _weighted_sum(typing, x, a, places, weights, count, y, o):
         return context.get_dummy_value()
 
     i = types.intp
-    return types.void(x, i, places, weights, i, y, i), codegen
+    return types.void(x, i, places, weights, i, y, i, there), codegen
 
 
 def make_window_max(vectors):
-    """Return `window_max(x, a, places, taps, count, y, winner, o)` for so many vectors."""
+    """Return `window_max(x, a, places, taps, count, y, winner, o, there)` for so many vectors."""
     return (_make_intrinsic if JIT else _make_twin)(vectors)
 
 

@@ -60,7 +60,7 @@ def _ask_for_next(x, place, size, row, pixel):
     """
     for k in range(size):
         for l in range(TILE):
-            prefetch(x, place + k * row + (size + l) * pixel)
+            prefetch(x, place + k * row + (size + l) * pixel, 0)
 
 
 @inline
@@ -148,4 +148,4 @@ def _pool(patch, c, y, winner, n, p0, q0, ph, pw, places, taps):
         for l in range(min(TILE // 2, pw - q0)):
             a, o = 2 * (k * TILE + l) * c, ((n * ph + p0 + k) * pw + q0 + l) * c
             for f in range(0, c, LANES):
-                window_max(patch, a + f, places, taps, 4, y, winner, o + f)
+                window_max(patch, a + f, places, taps, 4, y, winner, o + f, None)

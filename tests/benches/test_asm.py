@@ -170,12 +170,12 @@ def test_exponentials_are_computed_in_the_loop(operation: str) -> None:
 @pytest.mark.parametrize(
     ("kernel", "loops"),
     [
-        ("_max_forward", 2),
+        ("max_rows", 3),
         ("_conv_max_pool", 2),
         ("_max_backward_apart", 1),
         ("max_backward", 1),
         ("average_backward", 1),
-        ("_average_forward", 1),
+        ("_average_forward", 2),
     ],
 )
 def test_the_taps_of_a_window_stay_in_registers(kernel: str, loops: int, dtype: str) -> None:

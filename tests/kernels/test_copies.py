@@ -74,7 +74,7 @@ def test_scales_so_many_and_no_more(
 def _sum_with_requests(x):  # type: ignore[no-untyped-def]
     total = x[0]
     for i in range(1, x.size):
-        prefetch(x, i + 1_000_000)
+        prefetch(x, i, 100_000)
         total += x[i]
     return total
 
