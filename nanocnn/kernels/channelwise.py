@@ -6,7 +6,8 @@ A vector of x meets a vector of w, or of dy, lane by lane: nothing is broadcast.
     pixel_sum    dw[tap, f .. f+7]  +=  sum over pixels of x times dy
 
 Either holds the sums of a few pixels, or taps, and of a few vectors in registers: side by side they
-do not wait for each other, and share the w, or dy, that they read.
+do not wait for each other, and share the w, or dy, that they read. The last argument of both,
+`there`, is None, or how many channels there are where they do not fill a vector.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from .windows import LONG, _Emit, lanes
 def _make_tap_sum_twin(pixels, vectors):
     """Return it in plain Python: what runs with the JIT off, and what is compared with on."""
 
-    def twin(x, a, a_step, places, w, taps, count, bias, f, relu, y, o, o_step):
-        lane, pixel = np.arange(vectors * lanes(x.itemsize)), np.arange(pixels)[:, None]
+    def twin(x, a, a_step, places, w, taps, count, bias, f, relu, y, o, o_step, there):
+        lane = np.arange(vectors * lanes(x.itemsize) if there is None else there)
+        pixel = np.arange(pixels)[:, None]
         total = np.zeros((pixels, len(lane)), x.dtype)
         for place, tap in zip(places[:count], taps[:count], strict=True):
             total += x[a + place + pixel * a_step + lane] * w[tap + f + lane]
@@ -37,8 +39,9 @@ def _make_tap_sum_twin(pixels, vectors):
 def _make_pixel_sum_twin(rows, vectors):
     """Return it in plain Python. A tap that stands in the tables twice is added once."""
 
-    def twin(x, a, a_step, places, taps, k, dy, o, o_step, count, dw, f):
-        lane, pixel = np.arange(vectors * lanes(x.itemsize)), np.arange(count)[:, None]
+    def twin(x, a, a_step, places, taps, k, dy, o, o_step, count, dw, f, there):
+        lane = np.arange(vectors * lanes(x.itemsize) if there is None else there)
+        pixel = np.arange(count)[:, None]
         for tap, place in dict(zip(taps[k : k + rows], places[k : k + rows], strict=True)).items():
             products = x[a + place + pixel * a_step + lane] * dy[o + pixel * o_step + lane]
             dw[tap + f + lane] += products.sum(axis=0)
@@ -51,7 +54,8 @@ def _make_intrinsic_tap_sum(pixels, vectors):
 
     def codegen(context, b, signature, args):
         e = _Emit(context, b, signature, args)
-        _, a, a_step, _, _, _, count, _, f, relu, _, o, o_step = args
+        e.only_first(13)
+        _, a, a_step, _, _, _, count, _, f, relu, _, o, o_step, _ = args
         every = [(p, v) for p in range(pixels) for v in range(vectors)]
         pixel_a = [b.add(a, b.mul(a_step, LONG(p))) for p in range(pixels)]
         pixel_o = [b.add(o, b.mul(o_step, LONG(p))) for p in range(pixels)]
@@ -81,8 +85,8 @@ def _make_intrinsic_tap_sum(pixels, vectors):
     i = types.intp
 
     @intrinsic
-    def tap_sum(typing, x, a, a_step, places, w, taps, count, bias, f, relu, y, o, o_step):
-        return types.void(x, i, i, places, w, taps, i, bias, i, i, y, i, i), codegen
+    def tap_sum(typing, x, a, a_step, places, w, taps, count, bias, f, relu, y, o, o_step, there):
+        return types.void(x, i, i, places, w, taps, i, bias, i, i, y, i, i, there), codegen
 
     return tap_sum
 
@@ -92,7 +96,8 @@ def _make_intrinsic_pixel_sum(rows, vectors):
 
     def codegen(context, b, signature, args):
         e = _Emit(context, b, signature, args)
-        _, a, a_step, _, _, k, _, o, o_step, count, _, f = args
+        e.only_first(12)
+        _, a, a_step, _, _, k, _, o, o_step, count, _, f, _ = args
         every = [(r, v) for r in range(rows) for v in range(vectors)]
         tap_x = [b.add(a, e.one(3, b.add(k, LONG(r)))) for r in range(rows)]
         tap_dw = [b.add(f, e.one(4, b.add(k, LONG(r)))) for r in range(rows)]
@@ -115,14 +120,14 @@ def _make_intrinsic_pixel_sum(rows, vectors):
     i = types.intp
 
     @intrinsic
-    def pixel_sum(typing, x, a, a_step, places, taps, k, dy, o, o_step, count, dw, f):
-        return types.void(x, i, i, places, taps, i, dy, i, i, i, dw, i), codegen
+    def pixel_sum(typing, x, a, a_step, places, taps, k, dy, o, o_step, count, dw, f, there):
+        return types.void(x, i, i, places, taps, i, dy, i, i, i, dw, i, there), codegen
 
     return pixel_sum
 
 
 def make_tap_sum(pixels, vectors):
-    """Return `tap_sum(x, a, a_step, places, w, taps, count, bias, f, relu, y, o, o_step)`.
+    """Return `tap_sum(x, a, a_step, places, w, taps, count, bias, f, relu, y, o, o_step, there)`.
 
     For each pixel p and channel: y[o + p o_step] = bias[f] + the sum over k < count of
     x[a + places[k] + p a_step] w[taps[k] + f].
@@ -131,7 +136,7 @@ def make_tap_sum(pixels, vectors):
 
 
 def make_pixel_sum(rows, vectors):
-    """Return `pixel_sum(x, a, a_step, places, taps, k, dy, o, o_step, count, dw, f)`.
+    """Return `pixel_sum(x, a, a_step, places, taps, k, dy, o, o_step, count, dw, f, there)`.
 
     For each tap t of `rows` from k on and each channel: dw[taps[t] + f] += the sum over p < count
     of x[a + places[t] + p a_step] dy[o + p o_step]. The last tap may be repeated to fill up.

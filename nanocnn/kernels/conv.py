@@ -18,7 +18,7 @@ from .depthwise import (
     depthwise_pays,
 )
 from .elementwise import ACTIVATIONS, channel_sums
-from .jit import TILE_ROWS, TILE_VECTORS, panel_width
+from .jit import TILE_ROWS, panel_width
 from .microkernel import ACCUMULATE, ZERO
 from .outer import outer_product
 from .panels import in_panels, turned_in_panels
@@ -131,8 +131,7 @@ def _backward_weight(dy, x, w_shape, stride, padding, dilation, groups, need_db)
     shapes = x.shape, tuple(w_shape)
     if winograd_pays("weight", x.dtype, *shapes, stride, padding, dilation, groups):
         return winograd_backward_weight(dy, x, padding), None
-    # Channels that do not fill one vector are summed one by one: the panels are faster then.
-    if depthwise_pays(w_shape, groups, least=panel_width(x.itemsize) // TILE_VECTORS):
+    if depthwise_pays(w_shape, groups):
         return depthwise_backward_weight(dy, x, w_shape, stride, padding, dilation), None
     g = geometry(x.shape, w_shape, *dy.shape[1:3], stride, padding, dilation, groups)
     columns = f // groups

@@ -21,7 +21,7 @@ import numpy as np
 from . import elementwise, memory, threads
 from .channelwise import make_pixel_sum, make_tap_sum
 from .elementwise import ACTIVATIONS, NONE, RELU
-from .jit import VECTOR_BYTES, U, kernel
+from .jit import VECTOR_BYTES, kernel
 from .runs import backward_runs, forward_runs
 
 PIXELS, VECTORS = 4, 2  # of tap_sum's sums in registers
@@ -32,12 +32,9 @@ tap_sum, tap_sum_many = make_tap_sum(1, 1), make_tap_sum(PIXELS, VECTORS)
 pixel_sum, pixel_sum_many = make_pixel_sum(TAPS, 1), make_pixel_sum(TAPS, WIDE)
 
 
-def depthwise_pays(w_shape, groups, least=1):
-    """Tell whether each channel has one filter, and there are at least so many channels.
-
-    Where a channel has several filters, the general path does it.
-    """
-    return groups == w_shape[3] >= least and w_shape[2] == 1
+def depthwise_pays(w_shape, groups):
+    """Tell whether each channel has one filter; where it has several, the general path does it."""
+    return groups == w_shape[3] and w_shape[2] == 1
 
 
 @lru_cache(maxsize=256)
@@ -94,17 +91,14 @@ def _tap_sums(first, last, x, w, bias, y, lines, line_taps, runs, run_taps, h, w
                 if together == PIXELS:
                     for f in range(0, many, VECTORS * step):
                         tap_sum_many(x, a + f, a_step, places, w, taps, count, bias, f, relu, y,
-                                     o + f, o_step)  # fmt: skip
+                                     o + f, o_step, None)  # fmt: skip
                 for _ in range(together):
                     for f in range(many if together == PIXELS else 0, whole, step):
                         tap_sum(x, a + f, a_step, places, w, taps, count, bias, f, relu, y,
-                                o + f, o_step)  # fmt: skip
-                    for f in range(whole, c):
-                        total = x.dtype.type(0)
-                        for k in range(count):
-                            total += x[U(a + places[k] + f)] * w[U(taps[k] + f)]
-                        total += bias[f]
-                        y[U(o + f)] = 0 if relu and total < 0 else total
+                                o + f, o_step, None)  # fmt: skip
+                    if whole < c:
+                        tap_sum(x, a + whole, a_step, places, w, taps, count, bias, whole, relu, y,
+                                o + whole, o_step, c - whole)  # fmt: skip
                     a, o = a + a_step, o + o_step
                 p += together
 
@@ -138,17 +132,14 @@ def _pixel_sums(first, last, x, dy, dw, lines, line_taps, runs, run_taps, n, h, 
                     for f in range(0, many, WIDE * step):
                         for k in range(0, count, TAPS):
                             pixel_sum_many(x, a + f, a_step, places, taps, k, dy, o + f, o_step,
-                                           pixels, dw, d + f)  # fmt: skip
+                                           pixels, dw, d + f, None)  # fmt: skip
                     for f in range(many, whole, step):
                         for k in range(0, count, TAPS):
                             pixel_sum(x, a + f, a_step, places, taps, k, dy, o + f, o_step,
-                                      pixels, dw, d + f)  # fmt: skip
-                    for f in range(whole, c):
-                        for k in range(count):
-                            total = x.dtype.type(0)
-                            for q in range(pixels):
-                                total += x[U(a + places[k] + q * a_step + f)] * dy[U(o + q * c + f)]
-                            dw[U(d + taps[k] + f)] += total
+                                      pixels, dw, d + f, None)  # fmt: skip
+                    for k in range(0, count if whole < c else 0, TAPS):
+                        pixel_sum(x, a + whole, a_step, places, taps, k, dy, o + whole, o_step,
+                                  pixels, dw, d + whole, c - whole)  # fmt: skip
 
 
 def _axes(make_runs, targets, sources, w_shape, stride, padding, dilation):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nanocnn.kernels import bands, choice, threads, winograd_loops
+from nanocnn.kernels import bands, choice, threads, winograd_deep, winograd_loops
 from nanocnn.kernels.jit import panel_width
 from nanocnn.kernels.plan import Geometry
 
@@ -91,7 +91,7 @@ def test_what_no_window_reads_is_not_computed_by_winograd(monkeypatch: pytest.Mo
     run, tiles = threads.run, []
 
     def taken_down(kernel: Any, n_items: int, args: tuple[Any, ...], seconds: float) -> None:
-        if kernel is winograd_loops.forward:
+        if kernel in (winograd_loops.forward, winograd_deep.forward_panels):
             names = inspect.signature(getattr(kernel, "py_func", kernel))
             given = names.bind(0, n_items, *args).arguments
             tiles.append((given["th"], given["tw"]))

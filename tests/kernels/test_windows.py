@@ -13,6 +13,12 @@ pytestmark = pytest.mark.compiled
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 numbers = pytest.mark.parametrize("number", [np.uint8, np.uint16])
 counts = pytest.mark.parametrize("count", [1, 2, 4, 9])
+whole_or_part = pytest.mark.parametrize("partly", [False, True])
+
+
+def lanes(dtype: type, partly: bool) -> int:
+    """Return how many channels there are: those of a vector, or one less."""
+    return windows.lanes(np.dtype(dtype).itemsize) - partly
 
 
 def tables(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -25,21 +31,22 @@ def tables(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 @dtypes
 @numbers
 @counts
-@pytest.mark.parametrize("vectors", [1, 4])
-def test_max(dtype: type, number: type, count: int, vectors: int) -> None:
+@pytest.mark.parametrize(("vectors", "partly"), [(1, False), (1, True), (4, False)])
+def test_max(dtype: type, number: type, count: int, vectors: int, partly: bool) -> None:
     window_max, twin = make_window_max(vectors), windows._make_twin(vectors)
 
     @kernel
-    def compiled(x, a, places, taps, n, y, winner, o):  # type: ignore[no-untyped-def]
-        window_max(x, a, places, taps, n, y, winner, o)
+    def compiled(x, a, places, taps, n, y, winner, o, there):  # type: ignore[no-untyped-def]
+        window_max(x, a, places, taps, n, y, winner, o, there)
 
     r = np.random.default_rng(count)
     x = r.integers(-2, 3, 900).astype(dtype)  # many ties
     x[r.integers(0, 900, 90)] = np.nan
     x[r.integers(0, 900, 90)] = -np.inf
     actual, expected = ((np.zeros(80, dtype), np.zeros(80, number)) for _ in range(2))
-    compiled(x, 50, *tables(count, 1), count, *actual, 7)
-    twin(x, 50, *tables(count, 1), count, *expected, 7)
+    there = lanes(dtype, partly) if partly else None
+    compiled(x, 50, *tables(count, 1), count, *actual, 7, there)
+    twin(x, 50, *tables(count, 1), count, *expected, 7, there)
     for one, other in zip(actual, expected, strict=True):
         np.testing.assert_array_equal(one, other, strict=True)
     assert (expected[1] != 0).any()
@@ -48,51 +55,57 @@ def test_max(dtype: type, number: type, count: int, vectors: int) -> None:
 @dtypes
 @numbers
 @counts
-def test_spread(dtype: type, number: type, count: int) -> None:
+@whole_or_part
+def test_spread(dtype: type, number: type, count: int, partly: bool) -> None:
     @kernel
-    def compiled(dy, winner, o, places, taps, n, dx, a):  # type: ignore[no-untyped-def]
-        window_spread(dy, winner, o, places, taps, n, dx, a)
+    def compiled(dy, winner, o, places, taps, n, dx, a, there):  # type: ignore[no-untyped-def]
+        window_spread(dy, winner, o, places, taps, n, dx, a, there)
 
     r = np.random.default_rng(count)
     places, taps = tables(count, 2)
     dy, winner = r.normal(size=60).astype(dtype), r.choice(taps, 60).astype(number)
     actual, expected = np.full(700, 9, dtype), np.full(700, 9, dtype)
-    compiled(dy, winner, 5, places, taps, count, actual, 50)
-    windows._window_spread_twin(dy, winner, 5, places, taps, count, expected, 50)
+    there = lanes(dtype, partly) if partly else None
+    compiled(dy, winner, 5, places, taps, count, actual, 50, there)
+    windows._window_spread_twin(dy, winner, 5, places, taps, count, expected, 50, there)
     np.testing.assert_array_equal(actual, expected, strict=True)
-    assert (expected == 9).sum() == 700 - count * windows.lanes(dy.itemsize)
+    assert (expected == 9).sum() == 700 - count * lanes(dtype, partly)
 
 
 @dtypes
 @numbers
 @pytest.mark.parametrize("count", [0, 1, 2, 4])
-def test_sum_of_winners(dtype: type, number: type, count: int) -> None:
+@whole_or_part
+def test_sum_of_winners(dtype: type, number: type, count: int, partly: bool) -> None:
     @kernel
-    def compiled(dy, winner, o, places, taps, n, dx, a):  # type: ignore[no-untyped-def]
-        windows.sum_of_winners(dy, winner, o, places, taps, n, dx, a)
+    def compiled(dy, winner, o, places, taps, n, dx, a, there):  # type: ignore[no-untyped-def]
+        windows.sum_of_winners(dy, winner, o, places, taps, n, dx, a, there)
 
     r = np.random.default_rng(count)
     places, taps = tables(4, 3)
     dy, winner = r.normal(size=400).astype(dtype), r.choice(taps, 400).astype(number)
     actual, expected = np.full(60, 9, dtype), np.full(60, 9, dtype)
-    compiled(dy, winner, 45, places, taps, count, actual, 5)
-    windows._sum_of_winners_twin(dy, winner, 45, places, taps, count, expected, 5)
+    there = lanes(dtype, partly) if partly else None
+    compiled(dy, winner, 45, places, taps, count, actual, 5, there)
+    windows._sum_of_winners_twin(dy, winner, 45, places, taps, count, expected, 5, there)
     np.testing.assert_array_equal(actual, expected)
-    assert (actual == 9).sum() == 60 - windows.lanes(actual.itemsize)
-    assert count == 0 or (actual[5 : 5 + windows.lanes(actual.itemsize)] != 0).any()
+    assert (actual == 9).sum() == 60 - lanes(dtype, partly)
+    assert count < 4 or (actual[5 : 5 + lanes(dtype, partly)] != 0).any()
 
 
 @dtypes
 @pytest.mark.parametrize("count", [0, 1, 2, 9])
-def test_weighted_sum(dtype: type, count: int) -> None:
+@whole_or_part
+def test_weighted_sum(dtype: type, count: int, partly: bool) -> None:
     @kernel
-    def compiled(x, a, places, weights, n, y, o):  # type: ignore[no-untyped-def]
-        windows.weighted_sum(x, a, places, weights, n, y, o)
+    def compiled(x, a, places, weights, n, y, o, there):  # type: ignore[no-untyped-def]
+        windows.weighted_sum(x, a, places, weights, n, y, o, there)
 
     r = np.random.default_rng(count)
     places, weights, x = tables(9, 4)[0], r.random(9), r.normal(size=700).astype(dtype)
     actual, expected = np.full(60, 9, dtype), np.full(60, 9, dtype)
-    compiled(x, 45, places, weights, count, actual, 5)
-    windows._weighted_sum_twin(x, 45, places, weights, count, expected, 5)
+    there = lanes(dtype, partly) if partly else None
+    compiled(x, 45, places, weights, count, actual, 5, there)
+    windows._weighted_sum_twin(x, 45, places, weights, count, expected, 5, there)
     np.testing.assert_allclose(actual, expected, rtol=4 * np.finfo(dtype).eps, atol=1e-15)
-    assert (actual == 9).sum() == 60 - windows.lanes(actual.itemsize)
+    assert (actual == 9).sum() == 60 - lanes(dtype, partly)
