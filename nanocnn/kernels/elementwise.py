@@ -15,6 +15,7 @@ from .prefetch import prefetch_ahead
 NONE, RELU, SIGMOID, TANH, LEAKY_RELU, GELU = range(6)  # the first four are fused into `product`
 ACTIVATIONS = {None: NONE, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH}
 BLOCK = 1 << 14  # elements of a work item
+FEW = 256  # channels: of rows that are longer the processor foresees enough
 SUM_PARTS = 32  # fixed, so that the order of the additions does not depend on the threads
 GELU_SCALE = 2 * math.sqrt(2 / math.pi)  # of 2h = x (scale + cubic x^2), h being that of (A9)
 GELU_CUBIC = 0.044715 * GELU_SCALE
@@ -100,8 +101,9 @@ def _slopes_and_sums(first, last, dy, y, dz, which, channels, parts, sums):
     for part in range(first, last):
         total = sums[part]
         for pixel in range(part * pixels // parts, (part + 1) * pixels // parts):
-            prefetch_ahead(dy, pixel * channels, channels)
-            prefetch_ahead(y, pixel * channels, channels)
+            if channels <= FEW:
+                prefetch_ahead(dy, pixel * channels, channels)
+                prefetch_ahead(y, pixel * channels, channels)
             for f in range(channels):
                 e = pixel * channels + f
                 s = y[U(e)]
@@ -122,6 +124,8 @@ def _channel_sums(first, last, values, channels, parts, sums):
     for part in range(first, last):
         total = sums[part]
         for pixel in range(part * pixels // parts, (part + 1) * pixels // parts):
+            if channels <= FEW:
+                prefetch_ahead(values, pixel * channels, channels)
             for f in range(channels):
                 total[f] += values[U(pixel * channels + f)]
 

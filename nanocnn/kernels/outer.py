@@ -20,6 +20,7 @@ from .copies import make_copy
 from .jit import TILE_ROWS, U, kernel
 from .microkernel import ACCUMULATE, tile_product
 from .panels import copy_panel
+from .prefetch import prefetch_ahead
 
 PANELS_THAT_PAY = 4  # with as many panels, a copy of x's rows costs less than it saves
 TILES = 4  # of rows that are copied in one go, so that whole cache lines are read
@@ -35,6 +36,7 @@ def _pack_panels(B, places, b0, count, length, step, columns, panel, packed):
     for s in range(count):
         b = b0 + places[s]
         for _ in range(length):
+            prefetch_ahead(B, b, columns)
             for q in range(whole):
                 copy_panel(B, b + q * panel, packed, to + q * size)
             for l in range(whole * panel, columns):  # what follows never reaches the result
