@@ -158,6 +158,8 @@ def _passes_over_memory(smoke: bool) -> list[Placed]:
     for which in calls.NORMS:
         shape = (n * h * w, c) if which.startswith("batch") else (n, h * w, c)
         found.append(Placed(calls.norm(which, shape), "normalization"))
+        if which.startswith("group"):  # layer normalization
+            found.append(Placed(calls.norm(which, (n * h * w, 1, c)), "normalization"))
     for name in ("adam_update", "sgd_update", "rmsprop_update"):
         case = calls.update(name, size)
         found.append(Placed(case, "optimizer", target if name != "rmsprop_update" else None))

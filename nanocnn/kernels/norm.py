@@ -35,6 +35,7 @@ from .norm_passes import (
     carry_back,
     normalize,
 )
+from .norm_rows import ROWS, rows_backward, rows_forward
 
 BLOCK = 1 << 15  # elements of a work item, about
 LANES = 64  # at least so many numbers in a row where channels are fewer, or the loop itself costs
@@ -213,9 +214,14 @@ def group_norm_forward(x, gamma, beta, groups, epsilon):
     n, pixels, channels = x.shape
     y = memory.empty(x.shape, x.dtype)
     mean, variance = np.empty((n, groups)), np.empty((n, groups))
-    parameters = (memory.flat(gamma), memory.flat(beta), float(epsilon))
-    args = (memory.flat(x), *parameters, _lanes(channels, pixels), y.reshape(-1), mean, variance)
-    threads.run(_group_forward, n, args, 3 * x.nbytes / threads.BYTES_PER_SECOND)
+    given = (memory.flat(x), memory.flat(gamma), memory.flat(beta), float(epsilon))
+    seconds = 3 * x.nbytes / threads.BYTES_PER_SECOND
+    if pixels == 1:
+        args = (*given, y.reshape(-1), mean, variance)
+        threads.run(rows_forward, -(-n // ROWS), args, seconds)
+    else:
+        args = (*given, _lanes(channels, pixels), y.reshape(-1), mean, variance)
+        threads.run(_group_forward, n, args, seconds)
     return y, mean, variance
 
 
@@ -224,9 +230,12 @@ def group_norm_backward(dy, x, gamma, mean, variance, epsilon):
     _, pixels, channels = x.shape
     dx, totals = memory.empty(x.shape, x.dtype), np.zeros((PARTS, 2, channels))
     mean, variance = (memory.flat(a).reshape(a.shape) for a in (mean, variance))
-    parameters = (memory.flat(gamma), mean, variance, float(epsilon))
-    args = (memory.flat(dy), memory.flat(x), *parameters, _lanes(channels, pixels), PARTS,
-            dx.reshape(-1), totals)  # fmt: skip
-    threads.run(_group_backward, PARTS, args, 5 * x.nbytes / threads.BYTES_PER_SECOND)
+    given = (memory.flat(dy), memory.flat(x), memory.flat(gamma), mean, variance, float(epsilon))
+    seconds = 5 * x.nbytes / threads.BYTES_PER_SECOND
+    if pixels == 1:
+        threads.run(rows_backward, PARTS, (*given, PARTS, dx.reshape(-1), totals), seconds)
+    else:
+        args = (*given, _lanes(channels, pixels), PARTS, dx.reshape(-1), totals)
+        threads.run(_group_backward, PARTS, args, seconds)
     dgamma, dbeta = totals.sum(axis=0).astype(dy.dtype)
     return dx, dgamma, dbeta

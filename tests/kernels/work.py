@@ -126,6 +126,10 @@ WORK: dict[str, Callable[[], list[np.ndarray]]] = {
         *kernels.batch_norm_backward(PLACES, PLACES, AFFINE[0], *found, 0.1, AFFINE[1], "relu"),
         *kernels.batch_norm_backward_constant(PLACES, PLACES, AFFINE[0], *found, 0.1),
     ],
+    "layer_norm": lambda: [
+        *(found := kernels.group_norm_forward(PLACES[:, None], *AFFINE, 1, 0.1)),
+        *kernels.group_norm_backward(PLACES[:, None], PLACES[:, None], AFFINE[0], *found[1:], 0.1),
+    ],
     "group_norm": lambda: [
         *(found := kernels.group_norm_forward(CUBES, *AFFINE, 1, 0.1)),
         *kernels.group_norm_backward(CUBES, CUBES, AFFINE[0], *found[1:], 0.1),
