@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from .jit import VECTOR_BYTES, kernel
-from .windows import sum_of_winners, weighted_sum
+from .window_sums import sum_of_winners, weighted_sum
 
 
 @kernel
@@ -36,6 +36,15 @@ def _windows_in_sight(i_first, i_last, j_first, j_last, row, col, kw, sh, sw, ow
 
 
 @kernel
+def _alike(col, end, sw, inside, left_over):
+    """Return how many columns, a stride apart and from `col` on, see windows in the same places.
+
+    With all of its windows inside the image a column is followed by `left_over` that have, too.
+    """
+    return min((end - col + sw - 1) // sw, left_over + 1) if inside else 1
+
+
+@kernel
 def max_backward(first, last, dy, winner, dx, h, w, c, oh, ow, kh, kw, sh, sw, top, left):
     """Items are input rows of all images."""
     most = _most_windows(kh, kw, sh, sw)
@@ -47,21 +56,20 @@ def max_backward(first, last, dy, winner, dx, h, w, c, oh, ow, kh, kw, sh, sw, t
         row = t - n * h + top
         i_first, i_last = max(0, (row - kh + sh) // sh), min(oh, row // sh + 1)
         for phase in range(left, min(sw, w) + left):
-            low, high = (phase - kw + sw) // sw, phase // sw + 1
-            count, seen = 0, (-1, -1)
-            for col in range(phase, w + left, sw):
+            low, high, col = (phase - kw + sw) // sw, phase // sw + 1, phase
+            while col < w + left:
                 j_first, j_last = max(0, low), min(ow, high)
-                if seen != (j_first - low, j_last - low):
-                    seen = (j_first - low, j_last - low)
-                    count = _windows_in_sight(i_first, i_last, j_first, j_last, row, col, kw, sh,
-                                              sw, ow, c, places, taps)  # fmt: skip
+                pixels = _alike(col, w + left, sw, low >= 0 and high <= ow, ow - high)
+                count = _windows_in_sight(i_first, i_last, j_first, j_last, row, col, kw, sh, sw,
+                                          ow, c, places, taps)  # fmt: skip
                 o, a = ((n * oh + i_first) * ow + j_first) * c, (t * w + col - left) * c
                 for f in range(0, whole, step):
-                    sum_of_winners(dy, winner, o + f, places, taps, count, dx, a + f, None)
+                    sum_of_winners(dy, winner, o + f, c, places, taps, count, dx, a + f, sw * c,
+                                   pixels, None)  # fmt: skip
                 if whole < c:
-                    o, a = o + whole, a + whole
-                    sum_of_winners(dy, winner, o, places, taps, count, dx, a, c - whole)
-                low, high = low + 1, high + 1
+                    sum_of_winners(dy, winner, o + whole, c, places, taps, count, dx, a + whole,
+                                   sw * c, pixels, c - whole)  # fmt: skip
+                low, high, col = low + pixels, high + pixels, col + pixels * sw
 
 
 @kernel
@@ -89,21 +97,21 @@ def average_backward(first, last, dy, shares, dx, h, w, c, oh, ow, kh, kw, sh, s
         row = t - n * h + top
         i_first, i_last = max(0, (row - kh + sh) // sh), min(oh, row // sh + 1)
         for phase in range(left, min(sw, w) + left):
-            low, high = (phase - kw + sw) // sw, phase // sw + 1
-            count, seen = 0, (-1, -1)
-            for col in range(phase, w + left, sw):
+            low, high, col = (phase - kw + sw) // sw, phase // sw + 1, phase
+            while col < w + left:
                 j_first, j_last = max(0, low), min(ow, high)
-                clipped = low * sw < left or (high - 1) * sw + kw > w + left
-                if clipped or seen != (j_first - low, j_last - low):
-                    # A clipped window weighs more: its table serves no other column.
-                    seen = (-1, -1) if clipped else (j_first - low, j_last - low)
-                    count = _windows_in_sight(i_first, i_last, j_first, j_last, row, col, kw, sh,
-                                              sw, ow, c, places, taps)  # fmt: skip
-                    _weigh(i_first, i_last, j_first, j_last, h, w, kh, kw, sh, sw, top, left,
-                           shares, weights)  # fmt: skip
+                # A window that is clipped weighs more: its table serves no other column.
+                free = (w + left - kw) // sw + 1 - high  # windows behind the last one
+                pixels = _alike(col, w + left, sw, low * sw >= left and free >= 0, free)
+                count = _windows_in_sight(i_first, i_last, j_first, j_last, row, col, kw, sh, sw,
+                                          ow, c, places, taps)  # fmt: skip
+                _weigh(i_first, i_last, j_first, j_last, h, w, kh, kw, sh, sw, top, left, shares,
+                       weights)  # fmt: skip
                 o, a = ((n * oh + i_first) * ow + j_first) * c, (t * w + col - left) * c
                 for f in range(0, whole, step):
-                    weighted_sum(dy, o + f, places, weights, count, dx, a + f, None)
+                    weighted_sum(dy, o + f, c, places, weights, count, dx, a + f, sw * c, pixels,
+                                 None)  # fmt: skip
                 if whole < c:
-                    weighted_sum(dy, o + whole, places, weights, count, dx, a + whole, c - whole)
-                low, high = low + 1, high + 1
+                    weighted_sum(dy, o + whole, c, places, weights, count, dx, a + whole, sw * c,
+                                 pixels, c - whole)  # fmt: skip
+                low, high, col = low + pixels, high + pixels, col + pixels * sw

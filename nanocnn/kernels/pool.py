@@ -13,7 +13,8 @@ from .covering import average_backward, max_backward
 from .jit import VECTOR_BYTES, U, inline, kernel
 from .prefetch import prefetch_run
 from .runs import out_size
-from .windows import make_window_max, weighted_sum, window_spread
+from .window_sums import weighted_sum
+from .windows import make_window_max, window_spread
 
 MANY = 4  # vectors of channels side by side: their comparisons wait for each other less
 window_max, window_max_many = make_window_max(1), make_window_max(MANY)
@@ -131,9 +132,9 @@ def _average_forward(first, last, x, y, h, w, c, oh, ow, kh, kw, sh, sw, top, le
             a, o = ((n * h + i * sh - top) * w + j * sw - left) * c, (t * ow + j) * c
             _ask_for_next_row(x, a, kh, sh, w, sw, c)
             for f in range(0, whole, step):
-                weighted_sum(x, a + f, places, weights, count, y, o + f, None)
+                weighted_sum(x, a + f, 0, places, weights, count, y, o + f, 0, 1, None)
             if whole < c:
-                weighted_sum(x, a + whole, places, weights, count, y, o + whole, c - whole)
+                weighted_sum(x, a + whole, 0, places, weights, count, y, o + whole, 0, 1, c - whole)
 
 
 @kernel

@@ -52,23 +52,6 @@ def _window_spread_twin(dy, winner, o, places, taps, count, dx, a, there):
         dx[a + place + f] = np.where(winner[o + f] == tap, dy[o + f], 0)
 
 
-def _sum_of_winners_twin(dy, winner, o, places, taps, count, dx, a, there):
-    """Compute it in plain Python: what a pixel gets from the windows that it has won."""
-    f = np.arange(lanes(dy.itemsize) if there is None else there)
-    total = dy.dtype.type(0)
-    for place, tap in zip(places[:count], taps[:count], strict=True):
-        total = total + np.where(winner[o + place + f] == tap, dy[o + place + f], 0)
-    dx[a + f] = total
-
-
-def _weighted_sum_twin(x, a, places, weights, count, y, o, there):
-    """Compute it in plain Python: the sum of some pixels by weight, in float64."""
-    f, total = np.arange(lanes(x.itemsize) if there is None else there), 0.0
-    for place, weight in zip(places[:count], weights[:count], strict=True):
-        total = total + weight * x[a + place + f].astype(np.float64)
-    y[o + f] = total
-
-
 class _Emit:
     """The instructions that these and those of `channelwise` have in common."""
 
@@ -220,53 +203,9 @@ def _window_spread(typing, dy, winner, o, places, taps, count, dx, a, there):
     return types.void(dy, winner, i, places, taps, i, dx, i, there), codegen
 
 
-@intrinsic
-def _sum_of_winners(typing, dy, winner, o, places, taps, count, dx, a, there):
-    def codegen(context, b, signature, args):
-        e = _Emit(context, b, signature, args)
-        e.only_first(8)
-        wide = ir.IntType(8 * e.bytes)  # of as many lanes as dy: compared bytes come one by one
-
-        def tap(t, totals):
-            place, number = b.add(args[2], e.one(3, t)), e.one(4, t)
-            number = number if wide == number.type else b.trunc(number, wide)
-            won = b.zext(e.load(1, place), e.vector(wide))
-            won = b.icmp_unsigned("==", won, e.splat(number))
-            return [b.fadd(totals[0], b.select(won, e.load(0, place), e.zero()))]
-
-        (total,) = e.loop(0, args[5], [e.zero()], tap)
-        e.store(total, 6, args[7])
-        return context.get_dummy_value()
-
-    i = types.intp
-    return types.void(dy, winner, i, places, taps, i, dx, i, there), codegen
-
-
-@intrinsic
-def _weighted_sum(typing, x, a, places, weights, count, y, o, there):
-    def codegen(context, b, signature, args):
-        e = _Emit(context, b, signature, args)
-        e.only_first(7)
-        wide, result = e.vector(ir.DoubleType()), e.vector(e.value)
-
-        def tap(t, totals):
-            value = e.load(0, b.add(args[1], e.one(2, t)))
-            value = value if result == wide else b.fpext(value, wide)
-            return [b.fadd(totals[0], b.fmul(value, e.splat(e.one(3, t))))]
-
-        (total,) = e.loop(0, args[4], [ir.Constant(wide, [0.0] * e.lanes)], tap)
-        e.store(total if result == wide else b.fptrunc(total, result), 5, args[6])
-        return context.get_dummy_value()
-
-    i = types.intp
-    return types.void(x, i, places, weights, i, y, i, there), codegen
-
-
 def make_window_max(vectors):
     """Return `window_max(x, a, places, taps, count, y, winner, o, there)` for so many vectors."""
     return (_make_intrinsic if JIT else _make_twin)(vectors)
 
 
 window_spread = _window_spread if JIT else _window_spread_twin
-sum_of_winners = _sum_of_winners if JIT else _sum_of_winners_twin
-weighted_sum = _weighted_sum if JIT else _weighted_sum_twin

@@ -168,23 +168,27 @@ def test_exponentials_are_computed_in_the_loop(operation: str) -> None:
 @pytest.mark.compiled
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
-    ("kernel", "loops"),
+    ("kernel", "loops", "spills"),
     [
-        ("max_rows", 3),
-        ("_conv_max_pool", 3),
-        ("_max_backward_apart", 2),
-        ("max_backward", 2),
-        ("average_backward", 2),
-        ("_average_forward", 2),
+        ("max_rows", 3, False),
+        ("_conv_max_pool", 3, False),
+        ("_max_backward_apart", 2, False),
+        # Of four windows at a time not all addresses fit, but all sums do.
+        ("max_backward", 10, True),
+        ("average_backward", 10, True),
+        ("_average_forward", 2, False),
     ],
 )
-def test_the_taps_of_a_window_stay_in_registers(kernel: str, loops: int, dtype: str) -> None:
+def test_the_taps_of_a_window_stay_in_registers(
+    kernel: str, loops: int, spills: bool, dtype: str
+) -> None:
     rows = rows_of(compiled(*find(dtype, kernel)), dtype)
     taps = [row.counts for row in rows if row.block.startswith("tap")]
     assert len(taps) == loops
     for counts in taps:
         assert counts.bits == 8 * VECTOR_BYTES
-        assert counts.spills == counts.calls == counts.kinds["scalar"] == 0
+        assert counts.calls == counts.kinds["scalar"] == 0
+        assert spills or counts.spills == 0
 
 
 @pytest.mark.compiled
