@@ -9,6 +9,7 @@ import numpy as np
 from . import memory, threads
 from .exponential import ONE, exp, sigmoid, tanh
 from .jit import U, exact, kernel
+from .lanes import lanes_of
 from .microkernel import multiply_add
 from .prefetch import prefetch_ahead
 
@@ -16,6 +17,7 @@ NONE, RELU, SIGMOID, TANH, LEAKY_RELU, GELU = range(6)  # the first four are fus
 ACTIVATIONS = {None: NONE, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH}
 BLOCK = 1 << 14  # elements of a work item
 FEW = 256  # channels: of rows that are longer the processor foresees enough
+IMAGE_PARTS = 4  # of one image
 SUM_PARTS = 32  # fixed, so that the order of the additions does not depend on the threads
 GELU_SCALE = 2 * math.sqrt(2 / math.pi)  # of 2h = x (scale + cubic x^2), h being that of (A9)
 GELU_CUBIC = 0.044715 * GELU_SCALE
@@ -119,24 +121,48 @@ def _slopes_and_sums(first, last, dy, y, dz, which, channels, parts, sums):
 
 @kernel
 def _channel_sums(first, last, values, channels, parts, sums):
-    """sums[part, f] = sum of values[pixel, f] over the pixels of a part, in float64."""
-    pixels = values.size // max(1, channels)
+    """sums[part, lane] = the sum of a part's pixels in float64, four short rows at a time."""
+    pixels, lanes = values.size // max(1, channels), sums.shape[1]
     for part in range(first, last):
         total = sums[part]
-        for pixel in range(part * pixels // parts, (part + 1) * pixels // parts):
-            if channels <= FEW:
-                prefetch_ahead(values, pixel * channels, channels)
-            for f in range(channels):
-                total[f] += values[U(pixel * channels + f)]
+        begin = part * pixels // parts * channels
+        end = (part + 1) * pixels // parts * channels
+        whole = begin + (end - begin) // (4 * lanes) * (4 * lanes) if lanes <= FEW else begin
+        for start in range(begin, whole, 4 * lanes):
+            prefetch_ahead(values, start, 4 * lanes)
+            for lane in range(lanes):
+                e = start + lane
+                a, b = np.float64(values[U(e)]), np.float64(values[U(e + lanes)])
+                c, d = np.float64(values[U(e + 2 * lanes)]), np.float64(values[U(e + 3 * lanes)])
+                total[U(lane)] += (a + b) + (c + d)
+        for start in range(whole, end - lanes + 1, lanes):
+            for lane in range(lanes):
+                total[U(lane)] += values[U(start + lane)]
+        for e in range(end - (end - begin) % lanes, end):
+            total[U((e - begin) % lanes)] += values[U(e)]
+
+
+def _sums_in_parts(values, parts, pixels):
+    """Return the channels' sums over each of so many parts of the pixels, in float64."""
+    channels = values.shape[-1]
+    together = lanes_of(channels, pixels) // max(1, channels)
+    sums = np.zeros((parts, together * channels))
+    args = (memory.flat(values), channels, parts, sums)
+    threads.run(_channel_sums, parts, args, values.nbytes / threads.BYTES_PER_SECOND)
+    return sums.reshape(parts, together, channels).sum(axis=1)
 
 
 def channel_sums(dy):
     """Sum over all axes but the last one, accumulated in float64, in dy's dtype."""
-    channels = dy.shape[-1]
-    sums = np.zeros((SUM_PARTS, channels))
-    args = (memory.flat(dy), channels, SUM_PARTS, sums)
-    threads.run(_channel_sums, SUM_PARTS, args, dy.nbytes / threads.BYTES_PER_SECOND)
-    return sums.sum(axis=0).astype(dy.dtype)
+    pixels = math.prod(dy.shape[:-1])
+    return _sums_in_parts(dy, SUM_PARTS, pixels).sum(axis=0).astype(dy.dtype)
+
+
+def image_sums(x):
+    """Sum over the pixels of each image (N, H, W, C); (N, C) in float64."""
+    n, h, w, channels = x.shape
+    sums = _sums_in_parts(x, n * IMAGE_PARTS, h * w)  # the same bits in any batch
+    return sums.reshape(n, IMAGE_PARTS, channels).sum(axis=1)
 
 
 def fused_backward(dy, y, activation):

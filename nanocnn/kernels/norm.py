@@ -17,12 +17,11 @@ multiply-add costs nothing beside reading the output as well.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from . import memory, threads
 from .jit import kernel
+from .lanes import lanes_of
 from .norm_constants import backward_constants, forward_constants, statistics
 from .norm_passes import (
     CENTRE,
@@ -38,8 +37,6 @@ from .norm_passes import (
 from .norm_rows import ROWS, rows_backward, rows_forward
 
 BLOCK = 1 << 15  # elements of a work item, about
-LANES = 64  # at least so many numbers in a row where channels are fewer, or the loop itself costs
-VECTOR = 32  # numbers; lanes are a multiple of it where that takes few pixels
 FEW = 0.0  # seconds, as good as none
 PARTS = 32  # sums over images are cut in so many, whatever the threads
 
@@ -71,19 +68,9 @@ def _batch_carry_back(first, last, dy, x, table, relu, step, dx):
     carry_back(dy, x, first * step, min(last * step, x.size), table, relu, dx)
 
 
-def _lanes(channels, pixels):
-    """Return how many numbers in a row are taken together: whole pixels, from shapes alone."""
-    if channels >= LANES:
-        return channels
-    few = VECTOR // math.gcd(channels, VECTOR)  # as many pixels fill whole vectors
-    few = few if few * channels <= 4 * LANES else 1
-    together = few * -(-LANES // (few * channels))
-    return channels * max(1, min(together, pixels))
-
-
 def _cut(x):
     """Return the lanes, the elements of a block and the number of blocks of (M, C)."""
-    lanes = _lanes(x.shape[1], x.shape[0])
+    lanes = lanes_of(x.shape[1], x.shape[0])
     step = lanes * max(1, BLOCK // lanes)
     return lanes, step, -(-x.size // step)
 
@@ -220,7 +207,7 @@ def group_norm_forward(x, gamma, beta, groups, epsilon):
         args = (*given, y.reshape(-1), mean, variance)
         threads.run(rows_forward, -(-n // ROWS), args, seconds)
     else:
-        args = (*given, _lanes(channels, pixels), y.reshape(-1), mean, variance)
+        args = (*given, lanes_of(channels, pixels), y.reshape(-1), mean, variance)
         threads.run(_group_forward, n, args, seconds)
     return y, mean, variance
 
@@ -235,7 +222,7 @@ def group_norm_backward(dy, x, gamma, mean, variance, epsilon):
     if pixels == 1:
         threads.run(rows_backward, PARTS, (*given, PARTS, dx.reshape(-1), totals), seconds)
     else:
-        args = (*given, _lanes(channels, pixels), PARTS, dx.reshape(-1), totals)
+        args = (*given, lanes_of(channels, pixels), PARTS, dx.reshape(-1), totals)
         threads.run(_group_backward, PARTS, args, seconds)
     dgamma, dbeta = totals.sum(axis=0).astype(dy.dtype)
     return dx, dgamma, dbeta

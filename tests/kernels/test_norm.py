@@ -7,7 +7,7 @@ import pytest
 from vectorized.cases import Source, check
 
 from nanocnn import kernels, vectorized
-from nanocnn.kernels import norm
+from nanocnn.kernels.lanes import lanes_of
 from tests.sizes import sized
 
 pytestmark = pytest.mark.usefixtures("dirty_memory")
@@ -87,7 +87,7 @@ def test_a_constant_channel_has_no_variance() -> None:
 
 
 def test_lanes_are_whole_pixels_and_follow_from_shapes() -> None:
-    assert [norm._lanes(c, 10**6) for c in (1, 3, 16, 24, 64, 100)] == [64, 96, 64, 96, 64, 100]
-    assert norm._lanes(3, 5) == 15
-    assert norm._lanes(63, 10**6) == 126  # so many pixels would fill whole vectors: too many
-    assert norm._lanes(4, 0) == 4
+    assert [lanes_of(c, 10**6) for c in (1, 3, 16, 24, 64, 100)] == [64, 96, 64, 96, 64, 100]
+    assert lanes_of(3, 5) == 15
+    assert lanes_of(63, 10**6) == 126  # so many pixels would fill whole vectors: too many
+    assert lanes_of(4, 0) == 4
