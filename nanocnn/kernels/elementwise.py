@@ -121,35 +121,37 @@ def _slopes_and_sums(first, last, dy, y, dz, which, channels, parts, sums):
 
 @kernel
 def _channel_sums(first, last, values, channels, parts, sums):
-    """sums[part, lane] = the sum of a part's pixels in float64, four short rows at a time."""
-    pixels, lanes = values.size // max(1, channels), sums.shape[1]
+    """sums[part, lane] = the sum of a part's pixels, in float64, four rows of lanes at a time."""
+    pixels, lanes = values.size // channels, sums.shape[1]
     for part in range(first, last):
         total = sums[part]
+        total[:] = 0
         begin = part * pixels // parts * channels
         end = (part + 1) * pixels // parts * channels
-        whole = begin + (end - begin) // (4 * lanes) * (4 * lanes) if lanes <= FEW else begin
+        whole = begin + (end - begin) // (4 * lanes) * (4 * lanes)
         for start in range(begin, whole, 4 * lanes):
-            prefetch_ahead(values, start, 4 * lanes)
+            if lanes <= FEW:
+                prefetch_ahead(values, start, 4 * lanes)
             for lane in range(lanes):
                 e = start + lane
                 a, b = np.float64(values[U(e)]), np.float64(values[U(e + lanes)])
                 c, d = np.float64(values[U(e + 2 * lanes)]), np.float64(values[U(e + 3 * lanes)])
                 total[U(lane)] += (a + b) + (c + d)
-        for start in range(whole, end - lanes + 1, lanes):
-            for lane in range(lanes):
+        for start in range(whole, end, lanes):
+            for lane in range(min(lanes, end - start)):
                 total[U(lane)] += values[U(start + lane)]
-        for e in range(end - (end - begin) % lanes, end):
-            total[U((e - begin) % lanes)] += values[U(e)]
 
 
 def _sums_in_parts(values, parts, pixels):
-    """Return the channels' sums over each of so many parts of the pixels, in float64."""
+    """Return sums of channels, (., C) in float64: some for each of so many parts of the pixels."""
     channels = values.shape[-1]
-    together = lanes_of(channels, pixels) // max(1, channels)
-    sums = np.zeros((parts, together * channels))
+    if values.size == 0:
+        return np.zeros((parts, channels))
+    together = lanes_of(channels, pixels) // channels
+    sums = memory.empty((parts, together * channels), np.float64)
     args = (memory.flat(values), channels, parts, sums)
     threads.run(_channel_sums, parts, args, values.nbytes / threads.BYTES_PER_SECOND)
-    return sums.reshape(parts, together, channels).sum(axis=1)
+    return sums.reshape(parts * together, channels)
 
 
 def channel_sums(dy):
@@ -162,7 +164,7 @@ def image_sums(x):
     """Sum over the pixels of each image (N, H, W, C); (N, C) in float64."""
     n, h, w, channels = x.shape
     sums = _sums_in_parts(x, n * IMAGE_PARTS, h * w)  # the same bits in any batch
-    return sums.reshape(n, IMAGE_PARTS, channels).sum(axis=1)
+    return sums.reshape(n, len(sums) // max(1, n), channels).sum(axis=1)
 
 
 def fused_backward(dy, y, activation):
