@@ -95,6 +95,18 @@ def test_fused_backward_is_the_two_passes_in_one(name: str) -> None:
     np.testing.assert_array_equal(db, kernels.dense_backward_bias(dz))
 
 
+@pytest.mark.parametrize("channels", [5, elementwise.FEW + 44])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sums_over_the_pixels_of_few_and_of_many_channels(channels: int, dtype: type) -> None:
+    source = Source(channels, dtype, "C")
+    dy, y = (source.normal(sized(500, 150), channels, salt=salt) for salt in range(2))
+    dz, db = kernels.fused_backward(dy, y, "relu")
+    check(dz, vectorized.relu_backward(dy, y))
+    exact = dz.sum(axis=0, dtype=np.float64)
+    check(db, exact.astype(dtype), 4)
+    check(kernels.dense_backward_bias(dz), exact.astype(dtype), 4)
+
+
 def test_sums_over_pixels_accumulate_in_float64() -> None:
     dy = np.full((2, 300, 301, 3), 0.1, np.float32)
     exact = np.float32(np.float64(np.float32(0.1)) * 2 * 300 * 301)
