@@ -62,6 +62,8 @@ HAS_FMA = "fma" in FEATURES or llvm.get_default_triple().startswith(("aarch64", 
 # registers of AVX2 and SSE; AVX-512 has 32 and needs fewer loads per product with 8 rows.
 TILE_ROWS = 8 if VECTOR_BYTES == 64 else 6
 TILE_VECTORS = 2
+# Of a tile with one vector: a load of B serves each row, and two loads a step are all there are.
+TALL_ROWS = 2 * TILE_ROWS
 
 
 def panel_width(itemsize: int) -> int:

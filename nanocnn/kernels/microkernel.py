@@ -44,17 +44,21 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .jit import HAS_FMA, JIT, TILE_ROWS
-from .tile import ACCUMULATE, BIAS, ZERO, Arguments, emit_tile
+from .jit import HAS_FMA, JIT, TALL_ROWS, TILE_ROWS
+from .tile import ACCUMULATE, BIAS, TOGETHER, ZERO, Arguments, emit_tall_tile, emit_tile
 
-__all__ = ["ACCUMULATE", "BIAS", "ZERO", "multiply_add", "tile_product"]  # what is added: `init`
+__all__ = [
+    *("ACCUMULATE", "BIAS", "ZERO", "TOGETHER"),
+    *("multiply_add", "tall_product", "tile_product"),
+]
 
 
-def _tile_product_twin(
-    A, rows, r0, a0, segments, s0, s1, ak, B, b0, bk, C, out, c0, columns, start, bias, d0, relu
-):
-    """Compute the tile in plain Python: what the compiled kernel is compared with."""
-    pixels = slice(r0, r0 + TILE_ROWS), None
+def _product(
+    height, A, rows, r0, a0, segments, s0, s1, ak, B, b0, bk, C, out, c0, columns, start, bias, d0,
+    relu,
+):  # fmt: skip
+    """Compute a tile in plain Python: what the compiled kernel is compared with."""
+    pixels = slice(r0, r0 + height), None
     column = np.arange(columns)
     tile = np.zeros((TILE_ROWS, columns), C.dtype)
     for a, b, length in segments[s0:s1]:
@@ -67,11 +71,22 @@ def _tile_product_twin(
     C[to] = np.where(tile < 0, 0, tile) if relu else tile
 
 
-@intrinsic
-def _tile_product(
-    typing, A, rows, r0, a0, segments, s0, s1, ak, B, b0, bk, C, out, c0, columns, start, bias, d0,
-    relu,
-):  # fmt: skip
+def _tile_product_twin(
+    A, rows, r0, a0, segments, s0, s1, ak, B, b0, bk, C, out, c0, columns, start, bias, d0, relu
+):
+    _product(TILE_ROWS, A, rows, r0, a0, segments, s0, s1, ak, B, b0, bk, C, out, c0, columns,
+             start, bias, d0, relu)  # fmt: skip
+
+
+def _tall_product_twin(
+    A, rows, r0, a0, segments, s0, s1, ak, B, b0, bk, C, out, c0, columns, start, bias, d0, relu
+):
+    _product(TALL_ROWS, A, rows, r0, a0, segments, s0, s1, ak, B, b0, bk, C, out, c0, columns,
+             start, bias, d0, relu)  # fmt: skip
+
+
+def _compiled(emit, A, rows, segments, B, C, out, bias):
+    """Return the intrinsic's types, and the function that has `emit` write its instructions."""
     i = types.intp
     signature = types.void(A, rows, i, i, segments, i, i, i, B, i, i, C, out, i, i, i, bias, i, i)
 
@@ -80,13 +95,30 @@ def _tile_product(
             return context.make_array(sig.args[n])(context, b, args[n]).data
 
         values = [data(n) if isinstance(sig.args[n], types.Array) else args[n] for n in range(19)]
-        emit_tile(b, sig.args[0].dtype.bitwidth, Arguments(*values))
+        emit(b, sig.args[0].dtype.bitwidth, Arguments(*values))
         return context.get_dummy_value()
 
     return signature, codegen
 
 
+@intrinsic
+def _tile_product(
+    typing, A, rows, r0, a0, segments, s0, s1, ak, B, b0, bk, C, out, c0, columns, start, bias, d0,
+    relu,
+):  # fmt: skip
+    return _compiled(emit_tile, A, rows, segments, B, C, out, bias)
+
+
+@intrinsic
+def _tall_product(
+    typing, A, rows, r0, a0, segments, s0, s1, ak, B, b0, bk, C, out, c0, columns, start, bias, d0,
+    relu,
+):  # fmt: skip
+    return _compiled(emit_tall_tile, A, rows, segments, B, C, out, bias)
+
+
 tile_product = _tile_product if JIT else _tile_product_twin
+tall_product = _tall_product if JIT else _tall_product_twin
 
 
 def _multiply_add_twin(a, b, c):

@@ -17,10 +17,11 @@ from __future__ import annotations
 import numpy as np
 
 from .copies import make_copy
-from .jit import TILE_ROWS, U, kernel
-from .microkernel import ACCUMULATE, tile_product
+from .jit import TALL_ROWS, TILE_ROWS, TILE_VECTORS, U, kernel
+from .microkernel import ACCUMULATE, tall_product, tile_product
 from .panels import copy_panel
 from .prefetch import prefetch_ahead
+from .product import is_tall
 
 PANELS_THAT_PAY = 4  # with as many panels, a copy of x's rows costs less than it saves
 TILES = 4  # of rows that are copied in one go, so that whole cache lines are read
@@ -111,6 +112,11 @@ def _block_product(A, rows, row_first, row_last, a0, segments, count, a_step, B,
     whole[0, 0], whole[0, 1], whole[0, 2] = 0, 0, size
     copy = q_last - q_first >= PANELS_THAT_PAY and _neighbours(rows, row_first, row_last) == TILES
     row = row_first
+    one_vector = q_last == 1 and columns <= panel // TILE_VECTORS
+    while one_vector and is_tall(rows, row, row_last):
+        tall_product(A, rows, row, a0, segments, 0, count, a_step, packed, 0, panel, C, out, c0,
+                     columns, start, B, 0, 0)  # fmt: skip
+        row += TALL_ROWS
     while row < row_last:
         tiles = _neighbours(rows, row, row_last) if copy else 0
         if copy:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from .elementwise import RELU, squash
-from .jit import TILE_ROWS, inline, kernel
-from .microkernel import ACCUMULATE, BIAS, ZERO, tile_product
+from .jit import TALL_ROWS, TILE_ROWS, TILE_VECTORS, I, U, inline, kernel
+from .microkernel import ACCUMULATE, BIAS, TOGETHER, ZERO, tall_product, tile_product
 from .prefetch import prefetch_ahead
 
 MOST_ASKED = 256  # channels; of more, asking takes longer than it saves
@@ -21,6 +21,43 @@ def _newest(rectangles, chunks, segments, r):
     """Return how far behind a row its last segment starts: what no pixel before it has read."""
     end = chunks[rectangles[r, 11] - 1, 1]
     return segments[end - 1, 0] if end > 0 else 0
+
+
+@kernel
+def _places(rectangles, r, p0, count, column, places):
+    """Where pixels p0 ... p0 + count - 1 lie, in the array that `column` of the table tells of."""
+    ni, nj = rectangles[r, 0], rectangles[r, 1]
+    line = p0 // nj
+    j = p0 - line * nj
+    n = line // ni
+    i = line - n * ni
+    start, image = rectangles[r, column], rectangles[r, column + 1]
+    row, pixel = rectangles[r, column + 2], rectangles[r, column + 3]
+    p = 0
+    while p < count:
+        there = min(nj - j, count - p)
+        place = start + n * image + i * row + j * pixel
+        for k in range(there):
+            places[U(p + k)] = place + k * pixel
+        p += there
+        j = 0
+        i += 1
+        if i == ni:
+            i = 0
+            n += 1
+
+
+@inline
+def is_tall(rows, p, end):
+    """Tell whether the rows from p on can be a tall tile's: enough before `end`, well placed."""
+    if p + TALL_ROWS > end:
+        return False
+    step = rows[p + 1] - rows[p]
+    for k in range(p, p + TALL_ROWS, TOGETHER):
+        for m in range(1, TOGETHER):
+            if rows[k + m] - rows[k] != m * step:
+                return False
+    return True
 
 
 @kernel
@@ -39,24 +76,9 @@ def gather_product(first, last, A, B, b_panel, b_step, bias, has_bias, C, rectan
     relu = 1 if activation == RELU else 0
     for t in range(first, last):
         r, p0, p1, q0, q1 = items[t, 0], items[t, 1], items[t, 2], items[t, 3], items[t, 4]
-        nj = rectangles[r, 1]
-        per_image = rectangles[r, 0] * nj
         count = p1 - p0
-        n = p0 // per_image
-        i = (p0 - n * per_image) // nj
-        j = p0 - n * per_image - i * nj
-        for p in range(count):
-            rows[p] = (rectangles[r, 2] + n * rectangles[r, 3] + i * rectangles[r, 4]
-                       + j * rectangles[r, 5])  # fmt: skip
-            out[p] = (rectangles[r, 6] + n * rectangles[r, 7] + i * rectangles[r, 8]
-                      + j * rectangles[r, 9])  # fmt: skip
-            j += 1
-            if j == nj:
-                j = 0
-                i += 1
-                if i == rectangles[r, 0]:
-                    i = 0
-                    n += 1
+        _places(rectangles, r, p0, count, I(2), rows)
+        _places(rectangles, r, p0, count, I(6), out)
         for p in range(count, count + TILE_ROWS):  # a last tile repeats the last pixel
             rows[p] = rows[count - 1]
             out[p] = out[count - 1]
@@ -72,13 +94,22 @@ def gather_product(first, last, A, B, b_panel, b_step, bias, has_bias, C, rectan
                     start = BIAS if has_bias else ZERO
                 is_last = 1 if chunk == rectangles[r, 11] - 1 else 0
                 ask = q == q0 and chunk == rectangles[r, 10] and depth <= MOST_ASKED
-                for p in range(0, count, TILE_ROWS):
+                p = 0
+                while p < count:
+                    tall = there <= panel // TILE_VECTORS and is_tall(rows, p, count)
+                    height = TALL_ROWS if tall else TILE_ROWS
                     if ask:
-                        for k in range(TILE_ROWS):
+                        for k in range(height):
                             prefetch_ahead(A, rows[p + k] + newest + group * depth, depth)
-                    tile_product(A, rows, p, group * depth, segments, chunks[chunk, 0],
-                                 chunks[chunk, 1], 1, B, q * b_panel, b_step, C, out, c0, there,
-                                 start, bias, q * panel, relu * is_last)  # fmt: skip
+                    if tall:
+                        tall_product(A, rows, p, group * depth, segments, chunks[chunk, 0],
+                                     chunks[chunk, 1], 1, B, q * b_panel, b_step, C, out, c0, there,
+                                     start, bias, q * panel, relu * is_last)  # fmt: skip
+                    else:
+                        tile_product(A, rows, p, group * depth, segments, chunks[chunk, 0],
+                                     chunks[chunk, 1], 1, B, q * b_panel, b_step, C, out, c0, there,
+                                     start, bias, q * panel, relu * is_last)  # fmt: skip
+                    p += height
             if activation > RELU:
                 for p in range(count):
                     squash(C, out[p] + c0, there, activation)

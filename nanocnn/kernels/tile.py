@@ -1,7 +1,8 @@
 """The instructions of one register tile, for `microkernel`: LLVM's, put in by hand.
 
 A tile has one panel's two vectors side by side, or one of them where there are no more columns:
-then the other would hold zeros and cost as much. Both add up the same products in the same order.
+then the other would hold zeros and cost as much. A tall tile has one vector and twice the rows.
+All add up the same products in the same order.
 
     entry --> segments --> finish --> add the bias, C or nothing --> store --> done
                |     ^
@@ -16,9 +17,10 @@ from typing import Any, NamedTuple
 from llvmlite import ir
 from numba.core import cgutils
 
-from .jit import HAS_FMA, TILE_ROWS, TILE_VECTORS, VECTOR_BYTES
+from .jit import HAS_FMA, TALL_ROWS, TILE_ROWS, TILE_VECTORS, VECTOR_BYTES
 
 ZERO, BIAS, ACCUMULATE = 0, 1, 2  # what is added to a tile's sums
+TOGETHER = 4  # rows of a tall tile that lie at equal distances
 
 
 class Arguments(NamedTuple):
@@ -57,10 +59,20 @@ def emit_tile(b, bits, v):
     b.position_at_end(done)
 
 
-class Tile:
-    """Emits the instructions; one object per place where the micro-kernel is compiled in."""
+def emit_tall_tile(b, bits, v):
+    """Emit the tile of one vector and TALL_ROWS rows."""
+    done = b.append_basic_block("tile_done")
+    Tile(b, bits, 1, v, TALL_ROWS, TOGETHER).emit(done)
+    b.position_at_end(done)
 
-    def __init__(self, builder, bits, vectors, arguments):
+
+class Tile:
+    """Emits the instructions; one object per place where the micro-kernel is compiled in.
+
+    Of its rows `together` lie at equal distances in A, the same ones everywhere.
+    """
+
+    def __init__(self, builder, bits, vectors, arguments, rows=TILE_ROWS, together=1):
         self.b, self.v, self.bytes = builder, arguments, bits // 8
         self.scalar = ir.FloatType() if bits == 32 else ir.DoubleType()
         self.lanes = VECTOR_BYTES // self.bytes
@@ -68,7 +80,7 @@ class Tile:
         self.i64 = ir.IntType(64)
         fma = "llvm.fma" if HAS_FMA else "llvm.fmuladd"
         self.fma = self.declare(f"{fma}.v{self.lanes}f{bits}", self.vector, [self.vector] * 3)
-        self.rows, self.cols = range(TILE_ROWS), range(vectors)
+        self.rows, self.cols, self.together = range(rows), range(vectors), together
 
     def emit(self, done):
         """Emit everything from here on, and jump to `done` in the end."""
@@ -77,13 +89,15 @@ class Tile:
         self.store_all(self.with_start(sums, finish), done)
 
     def block(self, name):
-        return self.b.append_basic_block(f"tile_{name}_{len(self.cols)}")
+        return self.b.append_basic_block(f"tile_{name}_{len(self.rows)}x{len(self.cols)}")
 
     def sums(self):
         """Emit the loop over segments; return its sums, and the block that follows it."""
         t, b, v = self, self.b, self.v
         A = t.at(v.A, v.a0)
-        a = [t.at(A, t.integer(v.rows, b.add(v.r0, t.const(n)))) for n in t.rows]
+        places = [t.integer(v.rows, b.add(v.r0, t.const(n))) for n in t.rows]
+        a = [t.at(A, place) for place in places[:: t.together]]
+        steps = [b.sub(place, places[0]) for place in places[: t.together]]
         entry, segments, segment, next_segment, finish = (
             b.block, *map(t.block, ("segments", "segment", "next_segment", "finish")),
         )  # fmt: skip
@@ -101,30 +115,37 @@ class Tile:
         a_start = t.integer(v.segments, s3)
         b_start = b.add(v.b0, t.integer(v.segments, b.add(s3, t.const(1))))
         length = t.integer(v.segments, b.add(s3, t.const(2)))
-        new = t.products(a, sums, a_start, b_start, length, next_segment)
+        a_starts = [b.add(a_start, step) for step in steps]
+        new = t.products(a, sums, a_starts, b_start, length, next_segment)
         b.position_at_end(next_segment)
         s.add_incoming(b.add(s, t.const(1)), next_segment)
         t.feed(sums, new, next_segment)
         b.branch(segments)
         return sums, finish
 
-    def products(self, a, sums, a_start, b_start, length, after_all):
-        """Emit the innermost loop, from the block `b` stands in to `after_all`."""
+    def products(self, a, sums, a_starts, b_start, length, after_all):
+        """Emit the innermost loop, from the block `b` stands in to `after_all`.
+
+        Row n is read from a[n // together] + a_k[n % together] on: with an address of its own for
+        each row, those of a tall tile would not fit in the registers.
+        """
         t, b, v = self, self.b, self.v
         before, loop = b.block, t.block("k")
         b.branch(loop)
 
         # for k in range(length):   (a segment is never empty)
         b.position_at_end(loop)
-        k, a_k, b_k = b.phi(t.i64), b.phi(t.i64), b.phi(t.i64)
+        k, b_k, *a_k = (b.phi(t.i64) for _ in range(2 + len(a_starts)))
         acc, new = t.phis(), []
         b_vectors = [t.load(t.at(v.B, b.add(b_k, t.const(j * t.lanes)))) for j in t.cols]
         for n in t.rows:
-            broadcast = t.splat(b.load(t.at(a[n], a_k), typ=t.scalar))
+            place = t.at(a[n // t.together], a_k[n % t.together])
+            broadcast = t.splat(b.load(place, typ=t.scalar))
             new.append([b.call(t.fma, [broadcast, b_vectors[j], acc[n][j]]) for j in t.cols])
         left = b.sub(k, t.const(1))
         for phi, first, after in (
-            (k, length, left), (a_k, a_start, b.add(a_k, v.ak)), (b_k, b_start, b.add(b_k, v.bk)),
+            (k, length, left), (b_k, b_start, b.add(b_k, v.bk)),
+            *((one, start, t.hidden(b.add(one, v.ak))) for one, start in zip(a_k, a_starts, strict=True)),
         ):  # fmt: skip
             phi.add_incoming(first, before)
             phi.add_incoming(after, loop)
@@ -132,6 +153,13 @@ class Tile:
         t.feed(acc, new, loop)
         b.cbranch(b.icmp_signed(">", left, t.const(0)), loop, after_all)
         return new
+
+    def hidden(self, value):
+        """The same integer, through an empty piece of assembly."""
+        if self.together == 1:
+            return value
+        empty = ir.InlineAsm(ir.FunctionType(self.i64, [self.i64]), "", "=r,0")
+        return self.b.call(empty, [value])
 
     def with_start(self, sums, finish):
         """Emit the addition of the bias, or of what C holds from the calls before."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .jit import TILE_ROWS, I, kernel
-from .microkernel import ACCUMULATE, ZERO, tile_product
+from .jit import TALL_ROWS, TILE_ROWS, I, kernel
+from .microkernel import ACCUMULATE, ZERO, tall_product, tile_product
 from .transform import LANES
 from .winograd_tiles import (
     PATCH,
@@ -133,7 +133,12 @@ def forward(first, last, x, U, bias, y, winner, h, w, c, c_full, oh, ow, f, f_fu
                     segments[0, 0], segments[0, 1] = k, k * panel
                     segments[0, 2] = min(CHUNK, c - k)
                     start = ZERO if k == 0 else ACCUMULATE
-                    for r in range(0, count, TILE_ROWS):
+                    tall = count // TALL_ROWS * TALL_ROWS if there <= LANES else 0
+                    for r in range(0, tall, TALL_ROWS):
+                        tall_product(V, rows, r, p * v_step, segments, 0, 1, 1, U, u, panel,
+                                     M, out, p * m_step + q * panel, there, start, bias, 0,
+                                     0)  # fmt: skip
+                    for r in range(tall, count, TILE_ROWS):
                         tile_product(V, rows, r, p * v_step, segments, 0, 1, 1, U, u, panel,
                                      M, out, p * m_step + q * panel, there, start, bias, 0,
                                      0)  # fmt: skip
@@ -186,7 +191,12 @@ def sum_products(first, last, V, Z, dU, du0, c, c_full, f_full, count, size, pan
             segments[0, 0], segments[0, 1] = k * c_full, k * f_full
             segments[0, 2] = min(TILES_CHUNK, count - k)
             begin = start if k == 0 else ACCUMULATE
-            for r in range(0, c, TILE_ROWS):
+            tall = c // TALL_ROWS * TALL_ROWS if there <= LANES else 0
+            for r in range(0, tall, TALL_ROWS):
+                tall_product(V, rows, r, p * v_step, segments, 0, 1, c_full, Z,
+                             p * z_step + column, f_full, dU, out,
+                             du0 + p * c * f_full + column, there, begin, Z, 0, 0)  # fmt: skip
+            for r in range(tall, c, TILE_ROWS):
                 tile_product(V, rows, r, p * v_step, segments, 0, 1, c_full, Z,
                              p * z_step + column, f_full, dU, out,
                              du0 + p * c * f_full + column, there, begin, Z, 0, 0)  # fmt: skip
