@@ -51,6 +51,12 @@ from .norm import (
 from .normal import normal_numbers
 from .optimizers import adam_update, rmsprop_update, sgd_update
 from .overlap import tversky_cross_entropy
+from .pair import (
+    conv2d_pair_backward_input,
+    conv2d_pair_backward_weight_and_bias,
+    conv2d_pair_forward,
+    pair_pays,
+)
 from .pool import (
     average_pool2d_backward,
     average_pool2d_forward,
@@ -84,6 +90,9 @@ __all__ = [
     "conv2d_backward_weight_and_bias",
     "conv2d_forward",
     "conv2d_max_pool2d_forward",
+    "conv2d_pair_backward_input",
+    "conv2d_pair_backward_weight_and_bias",
+    "conv2d_pair_forward",
     "conv_transpose2d_backward_input",
     "conv_transpose2d_backward_weight",
     "conv_transpose2d_forward",
@@ -107,6 +116,7 @@ __all__ = [
     "max_pool2d_backward",
     "max_pool2d_forward",
     "normal_numbers",
+    "pair_pays",
     "relu_backward",
     "relu_forward",
     "rmsprop_update",

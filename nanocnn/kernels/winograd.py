@@ -74,9 +74,20 @@ def _transformed_filters(w, c, f, panel, turned):
     return U
 
 
+def halves(x):
+    """Return one image or two, whose channels are taken together, as a tuple."""
+    return x if isinstance(x, tuple) else (x,)
+
+
+def _both(images):
+    """Return the flat arrays of two images, the first one's twice where there is no second."""
+    return memory.flat(images[0]), memory.flat(images[-1])
+
+
 def winograd_forward(x, w, b, padding, activation=None):
-    """(W2), with `activation` applied on the way out."""
-    return _forward(x, w, w.shape[3], b, padding, activation)
+    """(W2), with `activation` applied on the way out; x may be two images."""
+    (y,) = _forward(halves(x), w, (w.shape[3],), b, padding, activation)
+    return y
 
 
 def winograd_pools(f, activation, window, steps):
@@ -87,66 +98,86 @@ def winograd_pools(f, activation, window, steps):
 
 def winograd_max_pool2d_forward(x, w, b, padding, activation=None):
     """(W2), relu or nothing, and (P1) of windows of 2x2 pixels, with each one's winner."""
-    return _forward(x, w, w.shape[3], b, padding, activation, pooled=True)
+    return _forward((x,), w, (w.shape[3],), b, padding, activation, pooled=True)
 
 
 def winograd_backward_input(dy, w, x_shape, padding):
     """(W2) on dy, with turned filters, C and F exchanged."""
+    (dx,) = winograd_backward_pair(dy, w, x_shape[3:], padding)
+    return dx
+
+
+def winograd_backward_pair(dy, w, channels, padding):
+    """The same, cut into images of so many channels each."""
     (top, bottom), (left, right) = padding
     around = (2 - top, 2 - bottom), (2 - left, 2 - right)
-    return _forward(dy, w, w.shape[2], None, around, None, turned=True)
+    return _forward((dy,), w, channels, None, around, None, turned=True)
 
 
-def _forward(x, w, f, b, padding, activation, pooled=False, turned=False):
-    """Convolve x with w, or with w turned by 180 degrees, C and F exchanged; f are the outputs."""
-    n, h, width, c = x.shape
+def _forward(images, w, channels, b, padding, activation, pooled=False, turned=False):
+    """Convolve with w, or with w turned by 180 degrees, C and F exchanged.
+
+    The channels of one or two `images` are taken together; those of the result are cut into one or
+    two images of so many `channels` each.
+    """
+    n, h, width, c1 = images[0].shape
+    c, f = sum(image.shape[3] for image in images), sum(channels)
     (top, bottom), (left, right) = padding
     oh, ow = h + top + bottom - 2, width + left + right - 2
     if pooled:  # a last row or column that no window reads
         oh, ow = oh - oh % 2, ow - ow % 2
     panel = panel_width(4)
     c_full, f_full = _up(c, LANES), _up(f, LANES)
-    bias = np.zeros(f_full, x.dtype)
+    bias = np.zeros(f_full, np.float32)
     if b is not None:
         bias[:f] = b
     th, tw = -(-oh // TILE), -(-ow // TILE)
     tiles, block = n * th * tw, _block(c_full, f_full)
-    y = memory.empty((n, oh // 2, ow // 2, f) if pooled else (n, oh, ow, f), x.dtype)
-    winner = memory.empty(y.shape if pooled else (0,), np.uint8)
+    size = (n, oh // 2, ow // 2) if pooled else (n, oh, ow)
+    found = [memory.empty((*size, k), np.float32) for k in channels]
+    winner = memory.empty(found[0].shape if pooled else (0,), np.uint8)
+    x, y = _both(images), _both(found)
     which = ACTIVATIONS[activation]
     seconds = 2 * POINTS * tiles * c * f / threads.FLOPS_PER_SECOND
     is_deep = not pooled and _is_deep(tiles, c_full, f_full)
     if is_deep:
         w = memory.flat(w) if turned else _filled(w, _up(f, panel))
-        V = memory.empty((POINTS * loops.table_step(tiles * c_full),), x.dtype)
-        args = (memory.flat(x), V, h, width, c, c_full, top, left, th, tw, tiles)
+        V = memory.empty((POINTS * loops.table_step(tiles * c_full),), np.float32)
+        args = (*x, V, h, width, c1, c, c_full, top, left, th, tw, tiles)
         threads.run(deep.transform_input, tiles, args, 4 * V.nbytes / threads.BYTES_PER_SECOND)
-        args = (V, w, bias, y.reshape(-1), c, c_full, oh, ow, f, _up(f, panel), th, tw, tiles,
+        args = (V, w, bias, *y, c, c_full, oh, ow, channels[0], f, _up(f, panel), th, tw, tiles,
                 panel, int(which == RELU), turned)  # fmt: skip
         threads.run(deep.forward_panels, -(-f // panel), args, seconds)
-        return y if which <= RELU else elementwise.forward(y, which)
-    args = (memory.flat(x), _transformed_filters(w, c, f, panel, turned), bias, y.reshape(-1),
-            winner.reshape(-1), h, width, c, c_full, oh, ow, f, f_full, top, left, th, tw, tiles,
-            block, panel, int(which == RELU))  # fmt: skip
-    threads.run(loops.forward, -(-tiles // block), args, seconds)
-    return (y, winner) if pooled else y if which <= RELU else elementwise.forward(y, which)
+    else:
+        U = _transformed_filters(w, c, f, panel, turned)
+        args = (*x, U, bias, *y, winner.reshape(-1), h, width, c1, c, c_full, oh, ow, channels[0],
+                f, f_full, top, left, th, tw, tiles, block, panel, int(which == RELU))  # fmt: skip
+        threads.run(loops.forward, -(-tiles // block), args, seconds)
+    if pooled:
+        return (*found, winner)
+    return found if which <= RELU else [elementwise.forward(y, which) for y in found]
 
 
 def winograd_backward_weight(dy, x, padding):
-    """(W3): in parts with sums of their own, or over stored V and Z where dU is large."""
-    n, h, width, c = x.shape
+    """(W3): in parts with sums of their own, or over stored V and Z where dU is large.
+
+    x may be two images whose channels are taken together.
+    """
+    images = halves(x)
+    n, h, width, c1 = images[0].shape
+    c = sum(image.shape[3] for image in images)
     _, oh, ow, f = dy.shape
     (top, _), (left, _) = padding
     panel = panel_width(4)
     c_full, f_full = _up(c, LANES), _up(f, LANES)
     th, tw = -(-oh // TILE), -(-ow // TILE)
     tiles, size = n * th * tw, POINTS * c * f_full
-    sizes = (h, width, c, c_full, oh, ow, f, f_full, top, left, th, tw)
-    images = (memory.flat(x), memory.flat(dy))
+    sizes = (h, width, c1, c, c_full, oh, ow, f, f_full, top, left, th, tw)
+    images = (*_both(images), memory.flat(dy))
     seconds = 2 * tiles * size / threads.FLOPS_PER_SECOND
-    dw = memory.empty((3, 3, c, f_full), x.dtype)
+    dw = memory.empty((3, 3, c, f_full), np.float32)
     if 4 * size <= PART_BYTES and tiles >= PART_TILES:
-        dU = memory.empty((PARTS * size,), x.dtype)
+        dU = memory.empty((PARTS * size,), np.float32)
         args = (*images, dU, *sizes, tiles, PARTS, _block(c_full, f_full, LEAST_SUMMED), panel)
         threads.run(loops.backward_weight_parts, PARTS, args, seconds)
         args = (dU, PARTS, dw.reshape(-1), c, f_full)
@@ -159,7 +190,7 @@ def winograd_backward_weight(dy, x, padding):
 
 def _stored_products(images, dw, sizes, tiles, panel, seconds):
     """Transform as many tiles as memory allows, then sum over them, panel by panel."""
-    c, c_full, f_full = sizes[2], sizes[3], sizes[7]
+    c, c_full, f_full = sizes[3], sizes[4], sizes[8]
     at_once = max(LEAST_BLOCK, STORE_BYTES // (POINTS * 4 * (c_full + f_full)))
     at_once = min(tiles, at_once)
     # A last panel may be one vector wide; the micro-kernel then reads no further.

@@ -21,13 +21,10 @@ from .winograd_loops import CHUNK, TILES_CHUNK, columns_of, rows_of, table_step
 from .winograd_tiles import (
     PATCH,
     POINTS,
-    TILE,
     add_vector,
     filter_to_points,
-    input_tile,
-    next_place,
-    output_tile,
-    place_of,
+    input_tiles,
+    output_tiles,
     points_to_filter,
     turned_square,
 )
@@ -36,14 +33,12 @@ DEPTH = 2048 // panel_width(4)  # channels whose dU, of one panel, is made at a 
 
 
 @kernel
-def transform_input(first, last, x, V, h, w, c, c_full, top, left, th, tw, tiles):
+def transform_input(first, last, x, x2, V, h, w, c1, c, c_full, top, left, th, tw,
+                    tiles):  # fmt: skip
     """V of all tiles; items are the tiles."""
     v_step, columns = table_step(tiles * c_full), columns_of(c_full, c_full, 0)
-    n, i, j = place_of(first, th, tw)
-    for g in range(first, last):
-        input_tile(x, n, i * TILE - top, j * TILE - left, h, w, c, c_full, V,
-                   g * c_full, v_step, columns)  # fmt: skip
-        n, i, j = next_place(n, i, j, th, tw)
+    input_tiles(first, last - first, x, x2, h, w, c1, c, top, left, th, tw, V, first * c_full,
+                c_full, v_step, columns)  # fmt: skip
 
 
 @kernel
@@ -66,8 +61,8 @@ def _turned_panel(w, c, f, c0, depth, f0, columns, panel, turned):
 
 
 @kernel
-def forward_panels(first, last, V, w, bias, y, c, c_full, oh, ow, f, f_full, th, tw, tiles, panel,
-                   relu, turn):  # fmt: skip
+def forward_panels(first, last, V, w, bias, y, y2, c, c_full, oh, ow, f1, f, f_full, th, tw, tiles,
+                   panel, relu, turn):  # fmt: skip
     """(W2) from V on; items are panels of filters, w (3, 3, c, f_full) has whole ones.
 
     With `turn` w is (3, 3, f, c), and turned panel by panel.
@@ -99,11 +94,8 @@ def forward_panels(first, last, V, w, bias, y, c, c_full, oh, ow, f, f_full, th,
                     tile_product(V, rows, r, p * v_step + c0, segments, 0, 1, 1, U, p * u_step,
                                  panel, M, out, p * m_step, columns, start, bias, 0,
                                  0)  # fmt: skip
-        n, i, j = place_of(I(0), th, tw)
-        for g in range(tiles):
-            output_tile(M, g * panel, m_step, columns, y, n, i * TILE, j * TILE, oh, ow, f, f0,
-                        bias, relu)  # fmt: skip
-            n, i, j = next_place(n, i, j, th, tw)
+        output_tiles(I(0), tiles, M, panel, m_step, columns, y, y2, oh, ow, f1, f, f0, th, tw, bias,
+                     relu)  # fmt: skip
 
 
 @kernel

@@ -19,14 +19,14 @@ from .winograd_tiles import (
     add_vector,
     copy_vector,
     filter_to_points,
-    input_tile,
+    input_tiles,
     next_place,
-    output_tile,
+    output_tiles,
     place_of,
     points_to_filter,
     pooled_tile,
     turned_square,
-    upstream_tile,
+    upstream_tiles,
 )
 
 RUN = 8  # vectors of a point that are read in a row
@@ -103,9 +103,12 @@ def turned_filters(first, last, w, U, c, f, f_full, panel):
 
 
 @kernel
-def forward(first, last, x, U, bias, y, winner, h, w, c, c_full, oh, ow, f, f_full, top, left, th,
-            tw, tiles, block, panel, relu):  # fmt: skip
-    """(W2), and (P1) of 2x2 pixels where `winner` is not empty: items are blocks of tiles."""
+def forward(first, last, x, x2, U, bias, y, y2, winner, h, w, c1, c, c_full, oh, ow, f1, f, f_full,
+            top, left, th, tw, tiles, block, panel, relu):  # fmt: skip
+    """(W2), and (P1) of 2x2 pixels where `winner` is not empty: items are blocks of tiles.
+
+    x and x2, y and y2 are two images whose channels stand for those of one, c1 and f1 in the first.
+    """
     places = np.array([0, f_full, TILE * f_full, (TILE + 1) * f_full])
     taps = np.arange(4)
     v_step, m_step = table_step(block * c_full), table_step(block * f_full)
@@ -120,11 +123,8 @@ def forward(first, last, x, U, bias, y, winner, h, w, c, c_full, oh, ow, f, f_fu
         count = min(block, tiles - g0)
         rows_of(count, c_full, rows)
         rows_of(count, f_full, out)
-        n, i, j = place_of(g0, th, tw)
-        for g in range(count):
-            input_tile(x, n, i * TILE - top, j * TILE - left, h, w, c, c_full, V,
-                       g * c_full, v_step, columns)  # fmt: skip
-            n, i, j = next_place(n, i, j, th, tw)
+        input_tiles(g0, count, x, x2, h, w, c1, c, top, left, th, tw, V, I(0), c_full, v_step,
+                    columns)  # fmt: skip
         for p in range(POINTS):
             for q in range(panels):
                 u = p * u_step + q * c * panel
@@ -142,21 +142,20 @@ def forward(first, last, x, U, bias, y, winner, h, w, c, c_full, oh, ow, f, f_fu
                         tile_product(V, rows, r, p * v_step, segments, 0, 1, 1, U, u, panel,
                                      M, out, p * m_step + q * panel, there, start, bias, 0,
                                      0)  # fmt: skip
+        if winner.size == 0:
+            output_tiles(g0, count, M, f_full, m_step, f_full, y, y2, oh, ow, f1, f, I(0), th, tw,
+                         bias, relu)  # fmt: skip
+            continue
         n, i, j = place_of(g0, th, tw)
         for g in range(count):
-            if winner.size:
-                pooled_tile(M, g * f_full, m_step, f_full, y, winner, n, i * TILE // 2,
-                            j * TILE // 2, oh // 2, ow // 2, patch, bias, relu, places,
-                            taps)  # fmt: skip
-            else:
-                output_tile(M, g * f_full, m_step, f_full, y, n, i * TILE, j * TILE, oh, ow,
-                            f, I(0), bias, relu)  # fmt: skip
+            pooled_tile(M, g * f_full, m_step, f_full, y, winner, n, i * TILE // 2, j * TILE // 2,
+                        oh // 2, ow // 2, patch, bias, relu, places, taps)  # fmt: skip
             n, i, j = next_place(n, i, j, th, tw)
 
 
 @kernel
-def transform_both(first, last, x, dy, V, Z, h, w, c, c_full, oh, ow, f, f_full, top, left, th, tw,
-                   g0, size, v_width, z_width):  # fmt: skip
+def transform_both(first, last, x, x2, dy, V, Z, h, w, c1, c, c_full, oh, ow, f, f_full, top, left,
+                   th, tw, g0, size, v_width, z_width):  # fmt: skip
     """V and Z of the tiles g0 + first ... g0 + last - 1, into tables of `size` tiles.
 
     Of each tile `v_width` channels lie side by side, and behind them those of the next tile.
@@ -165,13 +164,11 @@ def transform_both(first, last, x, dy, V, Z, h, w, c, c_full, oh, ow, f, f_full,
     z_step = table_step(size * ((f_full + z_width - 1) // z_width * z_width))
     v_columns = columns_of(c_full, v_width, size * v_width)
     z_columns = columns_of(f_full, z_width, size * z_width)
-    n, i, j = place_of(g0 + first, th, tw)
-    for g in range(first, last):
-        input_tile(x, n, i * TILE - top, j * TILE - left, h, w, c, c_full, V,
-                   g * v_width, v_step, v_columns)  # fmt: skip
-        upstream_tile(dy, n, i * TILE, j * TILE, oh, ow, f, f_full, Z,
-                      g * z_width, z_step, z_columns)  # fmt: skip
-        n, i, j = next_place(n, i, j, th, tw)
+    count = last - first
+    input_tiles(g0 + first, count, x, x2, h, w, c1, c, top, left, th, tw, V, first * v_width,
+                v_width, v_step, v_columns)  # fmt: skip
+    upstream_tiles(g0 + first, count, dy, oh, ow, f, th, tw, Z, first * z_width, z_width, z_step,
+                   z_columns)  # fmt: skip
 
 
 @kernel
@@ -203,8 +200,8 @@ def sum_products(first, last, V, Z, dU, du0, c, c_full, f_full, count, size, pan
 
 
 @kernel
-def backward_weight_parts(first, last, x, dy, dU, h, w, c, c_full, oh, ow, f, f_full, top, left, th,
-                          tw, tiles, parts, block, panel):  # fmt: skip
+def backward_weight_parts(first, last, x, x2, dy, dU, h, w, c1, c, c_full, oh, ow, f, f_full, top,
+                          left, th, tw, tiles, parts, block, panel):  # fmt: skip
     """(W3) without the last step; items are parts of the tiles, each with a dU of its own."""
     V, Z = (
         np.empty(POINTS * table_step(block * c_full), np.float32),
@@ -216,8 +213,8 @@ def backward_weight_parts(first, last, x, dy, dU, h, w, c, c_full, oh, ow, f, f_
         start = ZERO
         while g0 < end:
             count = min(block, end - g0)
-            transform_both(0, count, x, dy, V, Z, h, w, c, c_full, oh, ow, f, f_full, top, left, th,
-                           tw, g0, block, c_full, f_full)  # fmt: skip
+            transform_both(I(0), count, x, x2, dy, V, Z, h, w, c1, c, c_full, oh, ow, f, f_full,
+                           top, left, th, tw, g0, block, c_full, f_full)  # fmt: skip
             sum_products(0, POINTS * panels, V, Z, dU, part * POINTS * c * f_full, c, c_full,
                          f_full, count, block, panel, start)  # fmt: skip
             start = ACCUMULATE

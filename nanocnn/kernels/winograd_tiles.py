@@ -64,7 +64,7 @@ def _ask_for_next(x, place, size, row, pixel):
 
 
 @inline
-def input_tile(x, n, r0, q0, h, w, c, c_full, V, place, step, columns):
+def _input_tile(x, n, r0, q0, h, w, c, V, place, step, columns):
     """V[point * step + place + columns[vector of channels]] = B^T (pixels from (r0, q0) on) B."""
     inside = r0 >= 0 and q0 >= 0 and r0 + PATCH <= h and q0 + PATCH <= w
     whole = c // LANES * LANES if inside else 0
@@ -73,7 +73,7 @@ def input_tile(x, n, r0, q0, h, w, c, c_full, V, place, step, columns):
         to = place + columns[U(f // LANES)]
         _ask_for_next(x, o + f, I(PATCH), w * c, c)
         to_points(x, o + f, w * c, c, V, to, PATCH * step, step, None)
-    for f in range(whole, c_full, LANES):
+    for f in range(whole, columns.size * LANES, LANES):
         to, border = place + columns[U(f // LANES)], _border(I(PATCH), r0, q0, h, w, c - f)
         _ask_for_next(x, o + f, I(PATCH), w * c, c)
         to_points(x, o + f, w * c, c, V, to, PATCH * step, step, border)
@@ -97,7 +97,7 @@ def turned_square(w, f, c, tap, f0, c0, turned, to, step):
 
 
 @inline
-def upstream_tile(dy, n, r0, q0, h, w, c, c_full, Z, place, step, columns):
+def _upstream_tile(dy, n, r0, q0, h, w, c, Z, place, step, columns):
     """Z[point * step + place + columns[vector of channels]] = A (4x4 from (r0, q0) on) A^T."""
     whole = c // LANES * LANES if r0 + TILE <= h and q0 + TILE <= w else 0
     o = ((n * h + r0) * w + q0) * c
@@ -105,15 +105,15 @@ def upstream_tile(dy, n, r0, q0, h, w, c, c_full, Z, place, step, columns):
         to = place + columns[U(f // LANES)]
         _ask_for_next(dy, o + f, I(TILE), w * c, c)
         gradients_to_points(dy, o + f, w * c, c, Z, to, PATCH * step, step, None)
-    for f in range(whole, c_full, LANES):
+    for f in range(whole, columns.size * LANES, LANES):
         to, border = place + columns[U(f // LANES)], _border(I(TILE), r0, q0, h, w, c - f)
         _ask_for_next(dy, o + f, I(TILE), w * c, c)
         gradients_to_points(dy, o + f, w * c, c, Z, to, PATCH * step, step, border)
 
 
 @inline
-def output_tile(M, place, step, columns, y, n, r0, q0, h, w, c, f0, bias, relu):
-    """Write the 4x4 outputs from (r0, q0) on: A^T (M of this tile) A + bias.
+def _output_tile(M, place, step, columns, y, n, r0, q0, h, w, c, f0, bias, b0, relu):
+    """Write the 4x4 outputs from (r0, q0) on: A^T (M of this tile) A + bias from b0 on.
 
     M holds `columns` of the c channels, from channel f0 on.
     """
@@ -121,12 +121,69 @@ def output_tile(M, place, step, columns, y, n, r0, q0, h, w, c, f0, bias, relu):
     whole = min(columns, c - f0) // LANES * LANES if inside else 0
     o = ((n * h + r0) * w + q0) * c + f0
     for k in range(0, whole, LANES):
-        points_to_outputs(M, place + k, PATCH * step, step, y, o + k, w * c, c, None, bias, f0 + k,
+        points_to_outputs(M, place + k, PATCH * step, step, y, o + k, w * c, c, None, bias, b0 + k,
                           relu)  # fmt: skip
     for k in range(whole, columns, LANES):
         border = _border(I(TILE), r0, q0, h, w, c - f0 - k)
         points_to_outputs(M, place + k, PATCH * step, step, y, o + k, w * c, c, border, bias,
-                          f0 + k, relu)  # fmt: skip
+                          b0 + k, relu)  # fmt: skip
+
+
+@kernel
+def _input_tiles(g0, count, x, h, w, c, top, left, th, tw, V, place, apart, step, columns):
+    n, i, j = place_of(g0, th, tw)
+    for g in range(count):
+        _input_tile(x, n, i * TILE - top, j * TILE - left, h, w, c, V, place + g * apart, step,
+                    columns)  # fmt: skip
+        n, i, j = next_place(n, i, j, th, tw)
+
+
+@kernel
+def input_tiles(g0, count, x, x2, h, w, c1, c, top, left, th, tw, V, place, apart, step, columns):
+    """V of tiles g0 ... g0 + count - 1, of which each lies `apart` behind the one before it.
+
+    The first c1 of the c channels are x's, the others x2's. They meet where a vector ends.
+    """
+    k = (c1 + LANES - 1) // LANES
+    _input_tiles(g0, count, x, h, w, c1, top, left, th, tw, V, place, apart, step, columns[:k])
+    if c1 < c:
+        _input_tiles(g0, count, x2, h, w, c - c1, top, left, th, tw, V, place, apart, step,
+                     columns[k:])  # fmt: skip
+
+
+@kernel
+def upstream_tiles(g0, count, dy, h, w, c, th, tw, Z, place, apart, step, columns):
+    """Z of tiles g0 ... g0 + count - 1."""
+    n, i, j = place_of(g0, th, tw)
+    for g in range(count):
+        _upstream_tile(dy, n, i * TILE, j * TILE, h, w, c, Z, place + g * apart, step, columns)
+        n, i, j = next_place(n, i, j, th, tw)
+
+
+@kernel
+def _output_tiles(g0, count, M, place, apart, step, columns, y, h, w, c, f0, th, tw, bias, b0,
+                  relu):  # fmt: skip
+    n, i, j = place_of(g0, th, tw)
+    for g in range(count):
+        _output_tile(M, place + g * apart, step, columns, y, n, i * TILE, j * TILE, h, w, c, f0,
+                     bias, b0, relu)  # fmt: skip
+        n, i, j = next_place(n, i, j, th, tw)
+
+
+@kernel
+def output_tiles(g0, count, M, apart, step, columns, y, y2, h, w, c1, c, f0, th, tw, bias,
+                 relu):  # fmt: skip
+    """Write tiles g0 ... g0 + count - 1 of channels f0 ... f0 + columns - 1.
+
+    The first c1 of the c channels are y's, the others y2's. They meet where a vector ends.
+    """
+    here = columns if c1 == c else min(columns, max(I(0), c1 - f0))
+    if here > 0:
+        _output_tiles(g0, count, M, I(0), apart, step, here, y, h, w, c1, f0, th, tw, bias, f0,
+                      relu)  # fmt: skip
+    if here < columns:
+        _output_tiles(g0, count, M, here, apart, step, columns - here, y2, h, w, c - c1,
+                      f0 + here - c1, th, tw, bias, f0 + here, relu)  # fmt: skip
 
 
 @inline
@@ -136,8 +193,8 @@ def pooled_tile(M, place, step, c, y, winner, n, p0, q0, ph, pw, patch, bias, re
 
     Channels fill whole vectors.
     """
-    output_tile(M, place, step, c, patch, 0, 0, 0, I(TILE), I(TILE), c, I(0), bias,
-                relu)  # fmt: skip
+    _output_tile(M, place, step, c, patch, 0, 0, 0, I(TILE), I(TILE), c, I(0), bias, I(0),
+                 relu)  # fmt: skip
     _pool(patch, c, y, winner, n, p0, q0, ph, pw, places, taps)
 
 

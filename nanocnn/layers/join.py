@@ -44,7 +44,7 @@ def sum_of(dxs: list[Array | None]) -> Array | None:
     return total
 
 
-class _Branches(Container):
+class Branches(Container):
     """Abstract: all branches see x, and their outputs are joined from left to right."""
 
     def _join(self, a: Array, b: Array) -> tuple[Array, Any]:
@@ -89,7 +89,7 @@ class _Branches(Container):
 
 
 @final
-class Add(_Branches):
+class Add(Branches):
     """Branches that all get x; their outputs are added, (J1).
 
     Parameters
@@ -119,7 +119,7 @@ class Add(_Branches):
 
 
 @final
-class Concatenate(_Branches):
+class Concatenate(Branches):
     """Branches that all get x; their channels are put behind each other, (J3).
 
     Parameters

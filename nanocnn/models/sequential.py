@@ -11,12 +11,18 @@ from ..layers.base import Array, Layer, Rng, Shape
 from ..layers.container import Container, Visit, learns, output_shape_of
 from .model import Model
 from .pooled_relu import with_pooled_slopes
+from .side_by_side import with_pairs_apart
 
 
 class SequentialCache(NamedTuple):
     """The caches of the layers, in order."""
 
     caches: tuple[Any, ...]
+
+
+def _acting(layers: Sequence[Layer]) -> list[Layer]:
+    """Return layers that do the same with less memory and copying, where neighbours allow it."""
+    return with_pairs_apart(with_pooled_slopes(layers))
 
 
 def check_input_shape(input_shape: Any) -> Shape:
@@ -93,7 +99,7 @@ class Sequential(Container, Model):
         self, x: Array, *, training: bool = False, rng: Rng = None
     ) -> tuple[Array, SequentialCache]:
         caches = []
-        for layer, key in zip(with_pooled_slopes(self.layers), self._keys(rng), strict=True):
+        for layer, key in zip(_acting(self.layers), self._keys(rng), strict=True):
             x, cache = layer.forward(x, training=training, rng=key)
             caches.append(cache)
         return x, SequentialCache(tuple(caches))
@@ -102,7 +108,7 @@ class Sequential(Container, Model):
         self, dy: Array, cache: SequentialCache, *, need_dx: bool = True
     ) -> tuple[Array | None, dict[str, Array]]:
         grads: list[tuple[Layer, dict[str, Array]]] = []
-        acting = with_pooled_slopes(self.layers)
+        acting = _acting(self.layers)
         learners = [i for i, layer in enumerate(self.layers) if learns(layer)]
         first = 0 if need_dx else min(learners, default=len(self.layers))
         dx: Array | None = dy
@@ -115,7 +121,7 @@ class Sequential(Container, Model):
         return (dx if need_dx else None), self._gather(grads)
 
     def __call__(self, x: Array) -> Array:
-        for layer in with_pooled_slopes(self.layers):
+        for layer in _acting(self.layers):
             x = layer(x)
         return x
 

@@ -47,9 +47,23 @@ def check_conv2d(
     activation: str | None,
 ) -> tuple[Pair, Padding, Pair, int]:
     """Return stride, padding, dilation and groups as numbers; raise where something is wrong."""
+    check_floats("conv2d", x=x, w=w, b=b)
+    check_axes("conv2d", "x", x, "N H W C")
+    return check_conv2d_shapes(x.shape, w, b, stride, padding, dilation, groups, activation)
+
+
+def check_conv2d_shapes(
+    x_shape: tuple[int, ...],
+    w: Array,
+    b: Array | None,
+    stride: int | Sequence[int],
+    padding: str | int | Sequence[Any],
+    dilation: int | Sequence[int],
+    groups: int,
+    activation: str | None,
+) -> tuple[Pair, Padding, Pair, int]:
+    """Do the same for an x (N, H, W, C) that need not be there."""
     where = "conv2d"
-    check_floats(where, x=x, w=w, b=b)
-    check_axes(where, "x", x, "N H W C")
     check_axes(where, "w", w, "KH KW C/groups F")
     check_fused(where, activation)
     kh, kw, depth, f = w.shape
@@ -57,15 +71,15 @@ def check_conv2d(
         raise ValueError(
             f"{where}: filters of shape {w.shape} hold no number; every axis needs at least 1"
         )
-    if not is_count(groups, 1) or x.shape[3] != depth * groups or f % groups:
+    if not is_count(groups, 1) or x_shape[3] != depth * groups or f % groups:
         raise ValueError(
-            f"{where}: with groups={groups!r}, x of shape {x.shape} needs filters of shape "
+            f"{where}: with groups={groups!r}, x of shape {x_shape} needs filters of shape "
             f"(KH, KW, C/groups, F), F a multiple of groups, got {w.shape}"
         )
     if b is not None:
         check_shape(where, "b", b, (f,))
     steps, spread = pair("stride", stride), pair("dilation", dilation)
-    size = (x.shape[1], x.shape[2])
+    size = (x_shape[1], x_shape[2])
     around = resolve_padding(padding, size, (kh, kw), steps, spread)
     output_size(where, size, (kh, kw), steps, around, spread)
     return steps, around, spread, int(groups)
