@@ -5,7 +5,12 @@
 
 Two rows that differ only in signs need four operations here, and six on their own. It is the same
 with the sum and the difference of two vectors that all rows take with the same factors, but for
-signs. Winograd's B then needs 13 operations where its rows one by one need 16.
+signs. A factor that a sum shares is left for the multiply-add in which the sum is used:
+
+    -2 x1 - x2 + 2 x3 + x4  =  even + 2 odd        even = x4 - x2
+     2 x1 - x2 - 2 x3 + x4  =  even - 2 odd        odd  = x3 - x1
+
+Winograd's B then needs 12 operations where its rows one by one need 16.
 
 A vector is whatever `ops` works on: an array of NumPy's, or one in the code that is compiled. `ops`
 has `add(x, y)`, `subtract(x, y)`, `times(x, factor)` and `add_times(total, x, factor)`.
@@ -41,11 +46,15 @@ def _sum(ops, row, sources):
     for factor, x in sorted(terms, key=lambda term: (abs(term[0]) != 1, -term[0])):
         if total is None:
             total = x if factor == 1 else ops.times(x, factor)
-        elif abs(factor) == 1:
-            total = (ops.add if factor == 1 else ops.subtract)(total, x)
         else:
-            total = ops.add_times(total, x, factor)
+            total = _plus(ops, total, x, factor)
     return total
+
+
+def _plus(ops, total, x, factor):
+    if abs(factor) == 1:
+        return (ops.add if factor == 1 else ops.subtract)(total, x)
+    return ops.add_times(total, x, factor)
 
 
 def product(ops, matrix, sources):
@@ -58,8 +67,9 @@ def product(ops, matrix, sources):
             [factor if s == wanted else 0 for factor, s in zip(matrix[r], same, strict=True)]
             for wanted in (True, False)
         )
-        even, odd = _sum(ops, even, sources), _sum(ops, odd, sources)
-        results[r : r + 2] = ops.add(even, odd), ops.subtract(even, odd)
+        scale = min((factor for factor in odd if factor), key=abs)
+        even, odd = _sum(ops, even, sources), _sum(ops, [k / scale for k in odd], sources)
+        results[r : r + 2] = _plus(ops, even, odd, scale), _plus(ops, even, odd, -scale)
     return [
         _sum(ops, row, sources) if done is None else done
         for row, done in zip(matrix, results, strict=True)

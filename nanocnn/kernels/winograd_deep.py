@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .jit import TILE_ROWS, I, kernel, panel_width
+from .jit import TILE_ROWS, I, as_written, kernel, panel_width
 from .microkernel import ACCUMULATE, ZERO, tile_product
 from .transform import LANES
 from .winograd_loops import CHUNK, TILES_CHUNK, columns_of, rows_of, table_step
@@ -41,7 +41,7 @@ def transform_input(first, last, x, x2, V, h, w, c1, c, c_full, top, left, th, t
                 c_full, v_step, columns)  # fmt: skip
 
 
-@kernel
+@as_written
 def _panel_filters(w, c, f_full, c0, depth, f0, columns, U, step, panel):
     """U[point * step + k * panel + column] = G w G^T of channel c0 + k and filter f0 + column."""
     for k in range(depth):
@@ -98,7 +98,7 @@ def forward_panels(first, last, V, w, bias, y, y2, c, c_full, oh, ow, f1, f, f_f
                      relu)  # fmt: skip
 
 
-@kernel
+@as_written
 def _panel_gradient(dU, channels, c0, columns, f0, nine, dw, c, f_full, panel, again):
     """dw = G^T dU G for some channels and a panel of filters, or dw += that."""
     for k in range(channels):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .jit import TALL_ROWS, TILE_ROWS, I, kernel
+from .jit import TALL_ROWS, TILE_ROWS, I, as_written, kernel
 from .microkernel import ACCUMULATE, ZERO, tall_product, tile_product
 from .transform import LANES
 from .winograd_tiles import (
@@ -65,7 +65,7 @@ def table_step(size):
     return ((size + 15) // 16 | 1) * 16
 
 
-@kernel
+@as_written
 def filters(first, last, w, U, c, f_full, panel):
     """U = G w G^T in panels (point, panel, channel, column); items are the input channels.
 
@@ -81,7 +81,7 @@ def filters(first, last, w, U, c, f_full, panel):
                              PATCH * step, step, None)  # fmt: skip
 
 
-@kernel
+@as_written
 def turned_filters(first, last, w, U, c, f, f_full, panel):
     """The same from filters (3, 3, f, c), turned by 180 degrees, f and c exchanged.
 
@@ -221,7 +221,7 @@ def backward_weight_parts(first, last, x, x2, dy, dU, h, w, c1, c, c_full, oh, o
             g0 += count
 
 
-@kernel
+@as_written
 def back_to_filters(first, last, dU, parts, dw, c, f_full):
     """dw = G^T (sum of the parts' dU) G, (3, 3, c, f_full); items are input channels.
 

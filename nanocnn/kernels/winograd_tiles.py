@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from .copies import make_add, make_copy
-from .jit import I, U, inline, kernel
+from .jit import I, U, exact, inline, kernel
 from .prefetch import prefetch
 from .transform import LANES, make_transform
 from .transpose import transpose
@@ -63,7 +63,7 @@ def _ask_for_next(x, place, size, row, pixel):
             prefetch(x, place + k * row + (size + l) * pixel, 0)
 
 
-@inline
+@exact
 def _input_tile(x, n, r0, q0, h, w, c, V, place, step, columns):
     """V[point * step + place + columns[vector of channels]] = B^T (pixels from (r0, q0) on) B."""
     inside = r0 >= 0 and q0 >= 0 and r0 + PATCH <= h and q0 + PATCH <= w
@@ -96,7 +96,7 @@ def turned_square(w, f, c, tap, f0, c0, turned, to, step):
                 turned[to + k * step + l] = w[a + l * c + k] if there else np.float32(0)
 
 
-@inline
+@exact
 def _upstream_tile(dy, n, r0, q0, h, w, c, Z, place, step, columns):
     """Z[point * step + place + columns[vector of channels]] = A (4x4 from (r0, q0) on) A^T."""
     whole = c // LANES * LANES if r0 + TILE <= h and q0 + TILE <= w else 0
@@ -111,7 +111,7 @@ def _upstream_tile(dy, n, r0, q0, h, w, c, Z, place, step, columns):
         gradients_to_points(dy, o + f, w * c, c, Z, to, PATCH * step, step, border)
 
 
-@inline
+@exact
 def _output_tile(M, place, step, columns, y, n, r0, q0, h, w, c, f0, bias, b0, relu):
     """Write the 4x4 outputs from (r0, q0) on: A^T (M of this tile) A + bias from b0 on.
 

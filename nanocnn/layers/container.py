@@ -160,12 +160,20 @@ class Container(Layer):
 
     def _gather(self, parts: Iterable[tuple[Layer, dict[str, Array]]]) -> dict[str, Array]:
         """Return the children's gradients under the names of the parameters, in their order."""
-        grads: dict[str, Array] = {}
+        found: dict[str, dict[str, Array]] = {}
         for layer, own in parts:
-            for key, g in own.items():
-                name = f"{layer.name}.{key}"
-                grads[name] = grads[name] + g if name in grads else g  # used twice: the sum
-        return {name: grads[name] for name in self.params if name in grads}
+            name = str(layer.name)
+            if name in found:  # used twice: the sum
+                found[name] = {key: found[name][key] + g for key, g in own.items()}
+            else:
+                found[name] = own
+        return {
+            f"{name}.{key}": own[key]
+            for layer in dict.fromkeys(self.layers)
+            for name, own in [(layer.name, found.get(str(layer.name), {}))]
+            for key in (own if isinstance(layer, Container) else layer.params)
+            if key in own
+        }
 
     def update_state(self, cache: Any) -> None:
         for layer, own in zip(self.layers, cache.caches, strict=True):
