@@ -91,14 +91,16 @@ class _Block(np.ndarray):
     """Bytes. A type of its own: NumPy lets an array on a view of an array of its own type refer to
     what that is a view of, and would leave an _Owner out."""
 
+    __slots__ = ()
+
 
 class _Owner(_Block):
     """Stands behind all arrays on one block, and returns the block when the last of them dies."""
 
-    block: _Block
+    __slots__ = ()
 
     def __del__(self, put=_shelves.put) -> None:  # still there while the interpreter shuts down
-        put(self.block)
+        put(self.base)
 
 
 def _fresh(size: int) -> _Block:
@@ -121,9 +123,7 @@ def empty(shape: tuple[int, ...], dtype) -> np.ndarray:
     block = _shelves.take(size)
     if block is None:
         block = _fresh(size)
-    owner = block.view(_Owner)
-    owner.block = block
-    return np.ndarray(shape, dtype, owner)
+    return np.ndarray(shape, dtype, block.view(_Owner))
 
 
 def release_memory() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -43,16 +44,22 @@ def _adam(first, last, p, g, m, v, rate, beta1, rest1, beta2, rest2, root, epsil
         p[U(e)] = shrink * p[U(e)] - rate * m[U(e)] / (math.sqrt(v[U(e)]) * root + epsilon)
 
 
-def _run(kernel, p, arrays, flags_and_numbers):
+@lru_cache(maxsize=16, typed=True)  # most parameters of a network share them in a step
+def _cast(dtype, *flags_and_numbers):
     """Numbers are cast to the parameter's dtype: in float64 they would halve the vectors."""
-    numbers = tuple(
-        value if isinstance(value, bool) else p.dtype.type(value) for value in flags_and_numbers
+    return tuple(
+        value if isinstance(value, bool) else dtype.type(value) for value in flags_and_numbers
     )
+
+
+def _run(kernel, p, arrays, flags_and_numbers):
     for a in (p, *arrays[1:]):
-        if not (a.flags.writeable and a.flags.c_contiguous):
+        flags = a.flags
+        if not (flags.writeable and flags.c_contiguous):
             raise ValueError("a parameter and its state must be writeable and contiguous in memory")
-    flat = tuple(memory.flat(a) for a in (p, *arrays))
+    flat = [memory.flat(a) for a in (p, *arrays)]
     seconds = (2 + len(arrays)) * p.nbytes / threads.BYTES_PER_SECOND
+    numbers = _cast(p.dtype, *flags_and_numbers)
     threads.run(kernel, -(-p.size // BLOCK), (*flat, *numbers), seconds)
 
 

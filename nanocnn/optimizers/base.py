@@ -111,7 +111,10 @@ class Optimizer:
         A parameter that is unfrozen late starts its averages then, so its bias correction must
         start then too.
         """
-        t = self.state.setdefault(f"{name}/t", np.zeros((), np.int64))
+        key = f"{name}/t"
+        if key not in self.state:
+            self.state[key] = np.zeros((), np.int64)
+        t = self.state[key]
         t += 1
         return int(t)
 
