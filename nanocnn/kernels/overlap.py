@@ -14,11 +14,75 @@ import numpy as np
 
 from . import memory, threads
 from .exponential import exp
-from .jit import U, kernel
+from .jit import U, inline, kernel
 from .logarithm import log
 from .softmax import larger
 
 BLOCK = 256  # pixels: their exponentials are one long loop, and stay in the first-level cache
+
+
+@inline
+def _softmax(z, labels, start, end, k, dz, logs, inverses):
+    """Leave exp(z - its largest) of pixels in dz, and the inverse of their sums.
+
+    And the logarithm of the label's softmax in `logs`, of any class where there is no label.
+    """
+    for i in range(start, end):
+        highest = z[U(i * k)]
+        for c in range(1, k):
+            highest = larger(highest, z[U(i * k + c)])
+        for c in range(k):
+            dz[U(i * k + c)] = z[U(i * k + c)] - highest
+    for i in range(start, end):  # the label's logit, before it is lost
+        logs[U(i - start)] = dz[U(i * k + max(labels[U(i)], 0))]
+    for e in range(start * k, end * k):
+        dz[U(e)] = exp(dz[U(e)])
+    for i in range(start, end):
+        total = dz[U(i * k)]
+        for c in range(1, k):
+            total += dz[U(i * k + c)]
+        inverses[U(i - start)] = 1 / total
+    for i in range(end - start):  # less the logarithm of the sum
+        logs[U(i)] += log(inverses[U(i)])
+
+
+@inline
+def _cross_entropy(labels, s, w, start, end, k, dz, logs, inverses):
+    """Return (L1) of pixels, and turn what is in dz into (L2)."""
+    loss = 0.0
+    for i in range(start, end):
+        label = labels[U(i)]
+        scale = w[U(max(label, 0))]
+        if s.size:
+            scale *= s[U(i)]
+        there = label >= 0  # one without a label is ignored: as if it were not there
+        loss -= scale * logs[U(i - start)] if there else 0.0
+        step, truth = dz.dtype.type(scale * inverses[U(i - start)]), dz.dtype.type(scale)
+        for c in range(k):
+            slope = dz[U(i * k + c)] * step - (truth if c == label else dz.dtype.type(0))
+            dz[U(i * k + c)] = slope if there else 0
+    return loss
+
+
+@kernel
+def _sums(labels, s, w, start, end, k, dz, logs, inverses, own):
+    """Turn what is in dz into the softmax, and write what is said of `sums` in `_first_pass`."""
+    loss = 0.0
+    for i in range(start, end):
+        label = labels[U(i)]
+        if label < 0:
+            for e in range(i * k, (i + 1) * k):
+                dz[U(e)] = 0.0
+            continue
+        weight = s[U(i)] if s.size else 1.0
+        loss -= weight * w[U(label)] * logs[U(i - start)]  # (L1)
+        for c in range(k):
+            e = U(i * k + c)
+            dz[e] *= inverses[U(i - start)]
+            own[U(1 + k + c)] += weight * dz[e]
+        own[U(1 + label)] += weight * dz[U(i * k + label)]
+        own[U(1 + 2 * k + label)] += weight
+    own[0] = loss
 
 
 @kernel
@@ -32,48 +96,18 @@ def _first_pass(first, last, z, labels, s, w, dz, sums, k, pixels, blocks, alone
         group = item // blocks
         start = group * pixels + (item - group * blocks) * BLOCK
         end = min((group + 1) * pixels, start + BLOCK)
-        for i in range(start, end):
-            highest = z[U(i * k)]
-            for e in range(i * k, (i + 1) * k):
-                highest = larger(highest, z[U(e)])
-            for e in range(i * k, (i + 1) * k):
-                dz[U(e)] = z[U(e)] - highest
-            # Of the label's logit, before it is lost; without a label, of any.
-            logs[U(i - start)] = dz[U(i * k + max(labels[U(i)], 0))]
-        for e in range(start * k, end * k):
-            dz[U(e)] = exp(dz[U(e)])
-        for i in range(start, end):
-            total = 0.0
-            for e in range(i * k, (i + 1) * k):
-                total += dz[U(e)]
-            inverses[U(i - start)] = 1 / total
-        for i in range(end - start):  # of the label's softmax: its logit less that of the sum
-            logs[U(i)] += log(inverses[U(i)])
         own = sums[U(item)]
-        own[:] = loss = 0.0
-        for i in range(start, end):
-            inverse = inverses[U(i - start)]
-            label = labels[U(i)]
-            if label < 0:  # ignored: as if the pixel were not there
-                for e in range(i * k, (i + 1) * k):
-                    dz[U(e)] = 0.0
-                continue
-            weight = s[U(i)] if s.size else 1.0
-            scale = weight * w[U(label)]
-            loss -= scale * logs[U(i - start)]  # (L1)
+        own[:] = 0.0
+        if k == 2:  # so few classes that their loops are none, and those over pixels go by vectors
+            _softmax(z, labels, start, end, 2, dz, logs, inverses)
             if alone:
-                step = z.dtype.type(scale * inverse)
-                for e in range(i * k, (i + 1) * k):
-                    dz[U(e)] *= step
-                dz[U(i * k + label)] -= z.dtype.type(scale)  # (L2)
-                continue
-            for c in range(k):
-                e = U(i * k + c)
-                dz[e] *= inverse
-                own[U(1 + k + c)] += weight * dz[e]
-            own[U(1 + label)] += weight * dz[U(i * k + label)]
-            own[U(1 + 2 * k + label)] += weight
-        own[0] = loss
+                own[0] = _cross_entropy(labels, s, w, start, end, 2, dz, logs, inverses)
+        else:
+            _softmax(z, labels, start, end, k, dz, logs, inverses)
+            if alone:
+                own[0] = _cross_entropy(labels, s, w, start, end, k, dz, logs, inverses)
+        if not alone:
+            _sums(labels, s, w, start, end, k, dz, logs, inverses, own)
 
 
 @kernel
