@@ -31,8 +31,6 @@ LEAST_SUMMED = 48  # tiles of a block in dw: dU is read and written once for eac
 PARTS = 4  # of the tiles in dw, each with its own dU ...
 PART_BYTES = 3 << 20  # ... where that is at most this large, and is added to many times;
 PART_TILES = 512  # with fewer tiles, or a larger dU, V and Z of many tiles are stored
-DEEP_BYTES = 8 << 20  # of U, from which on it is not stored, where V is not larger; a smaller U
-DEEP_RATIO = 2  # is not stored where it is so many times as large as V
 STORE_BYTES = 24 << 20  # of V and Z that are stored at a time: they stay in the last-level cache
 
 
@@ -46,10 +44,12 @@ def _block(c_full, f_full, least=LEAST_BLOCK):
     return min(MOST_BLOCK, max(least, fits // TILE_ROWS * TILE_ROWS))
 
 
-def _is_deep(tiles, c_full, f_full):
-    """Tell whether U is too large to be stored for so few tiles: see `winograd_deep`."""
-    ratio = 1 if POINTS * 4 * c_full * f_full >= DEEP_BYTES else DEEP_RATIO
-    return f_full >= ratio * tiles
+def _is_deep(tiles, f_full):
+    """Tell whether U, larger than V, takes longer to store than to make: see `winograd_deep`.
+
+    Its work items are panels: of one alone there is nothing to share out.
+    """
+    return f_full >= tiles and f_full > panel_width(4)
 
 
 def _filled(w, f_full):
@@ -139,7 +139,7 @@ def _forward(images, w, channels, b, padding, activation, pooled=False, turned=F
     x, y = _both(images), _both(found)
     which = ACTIVATIONS[activation]
     seconds = 2 * POINTS * tiles * c * f / threads.FLOPS_PER_SECOND
-    is_deep = not pooled and _is_deep(tiles, c_full, f_full)
+    is_deep = not pooled and _is_deep(tiles, f_full)
     if is_deep:
         w = memory.flat(w) if turned else _filled(w, _up(f, panel))
         V = memory.empty((POINTS * loops.table_step(tiles * c_full),), np.float32)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 
 from nanocnn import vectorized
 from nanocnn.kernels import winograd, winograd_deep, winograd_loops, winograd_tiles
-from nanocnn.kernels.jit import kernel
+from nanocnn.kernels.jit import kernel, panel_width
 from nanocnn.kernels.shared_sums import product
 from nanocnn.kernels.transform import LANES, _make_twin, make_transform
 from tests.sizes import sized
@@ -130,11 +130,9 @@ def test_deep_layers_go_panel_by_panel(case: str, monkeypatch: pytest.MonkeyPatc
 
 
 def test_layers_with_few_tiles_for_their_filters_are_deep() -> None:
-    assert winograd._is_deep(512, 512, 512)
-    assert not winograd._is_deep(513, 512, 512)
-    most = 64 // winograd.DEEP_RATIO
-    assert winograd._is_deep(most, 64, 64)
-    assert not winograd._is_deep(most + 1, 64, 64)
+    assert winograd._is_deep(64, 64)
+    assert not winograd._is_deep(65, 64)
+    assert not winograd._is_deep(2, panel_width(4))  # one work item
 
 
 @pytest.mark.usefixtures("dirty_memory")
