@@ -12,13 +12,15 @@ from . import memory, threads
 from .covering import average_backward, max_backward
 from .elementwise import image_sums
 from .jit import VECTOR_BYTES, U, inline, kernel
+from .join import add_forward
 from .prefetch import prefetch_run
 from .runs import out_size
 from .window_sums import weighted_sum
-from .windows import make_window_max, window_spread
+from .windows import make_window_max, make_window_spread
 
 MANY = 4  # vectors of channels side by side: their comparisons wait for each other less
 window_max, window_max_many = make_window_max(1), make_window_max(MANY)
+window_spread, window_add = make_window_spread(), make_window_spread(onto=True)
 
 
 @kernel
@@ -90,14 +92,20 @@ def _clear_gaps(t, dx, h, w, c, oh, ow, kh, kw, sh, sw, top, left):
 
 
 @kernel
-def _max_backward_apart(first, last, dy, winner, dx, h, w, c, oh, ow, kh, kw, sh, sw, top, left):
-    """Items are output rows of all images: windows that do not overlap."""
+def _max_backward_apart(
+    first, last, dy, winner, dx, onto, h, w, c, oh, ow, kh, kw, sh, sw, top, left
+):
+    """Items are output rows of all images: windows that do not overlap.
+
+    With `onto` gradients are added to what is in dx.
+    """
     places, taps = np.empty(kh * kw, np.int64), np.empty(kh * kw, np.int64)
     step = VECTOR_BYTES // dy.itemsize
     whole = c - c % step
     for t in range(first, last):
         n, i = t // oh, t % oh
-        _clear_gaps(t, dx, h, w, c, oh, ow, kh, kw, sh, sw, top, left)
+        if not onto:
+            _clear_gaps(t, dx, h, w, c, oh, ow, kh, kw, sh, sw, top, left)
         u_first, u_last = max(0, top - i * sh), min(kh, h + top - i * sh)
         count, seen = 0, (-1, -1)
         for j in range(ow):
@@ -106,11 +114,19 @@ def _max_backward_apart(first, last, dy, winner, dx, h, w, c, oh, ow, kh, kw, sh
                 seen = (v_first, v_last)
                 count = _taps_in_sight(u_first, u_last, v_first, v_last, kw, w, c, places, taps)
             a, o = ((n * h + i * sh - top) * w + j * sw - left) * c, (t * ow + j) * c
+            if onto:
+                _ask_for_next_row(dx, a, kh, sh, w, sw, c)
             for f in range(0, whole, step):
-                window_spread(dy, winner, o + f, places, taps, count, dx, a + f, None)
+                if onto:
+                    window_add(dy, winner, o + f, places, taps, count, dx, a + f, None)
+                else:
+                    window_spread(dy, winner, o + f, places, taps, count, dx, a + f, None)
             if whole < c:
                 o, a = o + whole, a + whole
-                window_spread(dy, winner, o, places, taps, count, dx, a, c - whole)
+                if onto:
+                    window_add(dy, winner, o, places, taps, count, dx, a, c - whole)
+                else:
+                    window_spread(dy, winner, o, places, taps, count, dx, a, c - whole)
 
 
 @kernel
@@ -170,12 +186,9 @@ def _run(kernel, items, args, sizes, elements):
     threads.run(kernel, items, (*args, *sizes), 4 * elements / threads.BYTES_PER_SECOND)
 
 
-def _run_backward(kernel, kernel_apart, args, x_shape, window, stride, padding):
-    """Run one of two: items of the first are input rows, of the second output rows."""
-    sizes = _sizes(x_shape, window, stride, padding)
-    apart = window[0] <= stride[0] and window[1] <= stride[1] and sizes[3] > 0 and sizes[4] > 0
-    rows = x_shape[0] * (sizes[3] if apart else x_shape[1])
-    _run(kernel_apart if apart else kernel, rows, args, sizes, np.prod(x_shape))
+def _apart(window, stride, sizes):
+    """Tell whether there are windows and none overlap: then work items are rows of them."""
+    return window[0] <= stride[0] and window[1] <= stride[1] and sizes[3] > 0 and sizes[4] > 0
 
 
 def max_pool2d_forward(x, window, stride, padding):
@@ -189,11 +202,18 @@ def max_pool2d_forward(x, window, stride, padding):
     return y, winner
 
 
-def max_pool2d_backward(dy, winner, x_shape, window, stride, padding):
-    """(P2)."""
-    dx = memory.empty(tuple(x_shape), dy.dtype)
-    args = (memory.flat(dy), memory.flat(winner), dx.reshape(-1))
-    _run_backward(max_backward, _max_backward_apart, args, x_shape, window, stride, padding)
+def max_pool2d_backward(dy, winner, x_shape, window, stride, padding, onto=None):
+    """(P2), or (J1) of it and `onto`, in place: of an array with no gaps and nobody else's."""
+    sizes = _sizes(x_shape, window, stride, padding)
+    args = (memory.flat(dy), memory.flat(winner))
+    if not _apart(window, stride, sizes):
+        dx = memory.empty(tuple(x_shape), dy.dtype)
+        rows = x_shape[0] * x_shape[1]
+        _run(max_backward, rows, (*args, dx.reshape(-1)), sizes, dx.size)
+        return dx if onto is None else add_forward(onto, dx)
+    dx = memory.empty(tuple(x_shape), dy.dtype) if onto is None else onto
+    args = (*args, dx.reshape(-1), onto is not None)
+    _run(_max_backward_apart, x_shape[0] * sizes[3], args, sizes, dx.size)
     return dx
 
 
@@ -210,8 +230,11 @@ def average_pool2d_backward(dy, x_shape, window, stride, padding):
     """(P4)."""
     dx = memory.empty(tuple(x_shape), dy.dtype)
     shares = 1 / np.maximum(1, np.arange(window[0] * window[1] + 1))
-    args = (memory.flat(dy), shares, dx.reshape(-1))
-    _run_backward(average_backward, _average_backward_apart, args, x_shape, window, stride, padding)
+    args, sizes = (memory.flat(dy), shares, dx.reshape(-1)), _sizes(x_shape, window, stride, padding)
+    if _apart(window, stride, sizes):
+        _run(_average_backward_apart, x_shape[0] * sizes[3], args, sizes, dx.size)
+    else:
+        _run(average_backward, x_shape[0] * x_shape[1], args, sizes, dx.size)
     return dx
 
 

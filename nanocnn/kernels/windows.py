@@ -45,11 +45,16 @@ def _make_twin(vectors):
     return twin
 
 
-def _window_spread_twin(dy, winner, o, places, taps, count, dx, a, there):
-    """Compute it in plain Python: dy goes to the pixel that won, 0 to the others of the window."""
-    f = np.arange(lanes(dy.itemsize) if there is None else there)
-    for place, tap in zip(places[:count], taps[:count], strict=True):
-        dx[a + place + f] = np.where(winner[o + f] == tap, dy[o + f], 0)
+def _make_spread_twin(onto):
+    """Return it in plain Python: dy goes to the pixel that won, 0 to the others of the window."""
+
+    def twin(dy, winner, o, places, taps, count, dx, a, there):
+        f = np.arange(lanes(dy.itemsize) if there is None else there)
+        for place, tap in zip(places[:count], taps[:count], strict=True):
+            value = np.where(winner[o + f] == tap, dy[o + f], 0)
+            dx[a + place + f] = dx[a + place + f] + value if onto else value
+
+    return twin
 
 
 class _Emit:
@@ -181,8 +186,9 @@ def _make_intrinsic(vectors):
     return window_max
 
 
-@intrinsic
-def _window_spread(typing, dy, winner, o, places, taps, count, dx, a, there):
+def _make_spread(onto):
+    """Return the compiled form."""
+
     def codegen(context, b, signature, args):
         e = _Emit(context, b, signature, args)
         e.only_first(8)
@@ -190,17 +196,23 @@ def _window_spread(typing, dy, winner, o, places, taps, count, dx, a, there):
         upstream, winner = e.load(0, args[2]), e.load(1, args[2])
 
         def tap(t, values):
-            number = e.one(4, t)
+            number, place = e.one(4, t), b.add(args[7], e.one(3, t))
             number = number if narrow == number.type else b.trunc(number, narrow)
             won = b.icmp_unsigned("==", winner, e.splat(number))
-            e.store(b.select(won, upstream, e.zero()), 6, b.add(args[7], e.one(3, t)))
+            value = b.select(won, upstream, e.zero())
+            e.store(b.fadd(e.load(6, place), value) if onto else value, 6, place)
             return []
 
         e.loop(0, args[5], [], tap)
         return context.get_dummy_value()
 
     i = types.intp
-    return types.void(dy, winner, i, places, taps, i, dx, i, there), codegen
+
+    @intrinsic
+    def window_spread(typing, dy, winner, o, places, taps, count, dx, a, there):
+        return types.void(dy, winner, i, places, taps, i, dx, i, there), codegen
+
+    return window_spread
 
 
 def make_window_max(vectors):
@@ -208,4 +220,9 @@ def make_window_max(vectors):
     return (_make_intrinsic if JIT else _make_twin)(vectors)
 
 
-window_spread = _window_spread if JIT else _window_spread_twin
+def make_window_spread(onto=False):
+    """Return `window_spread(dy, winner, o, places, taps, count, dx, a, there)`.
+
+    It writes dy at the tap that won and 0 at the others, or adds that to what is there.
+    """
+    return (_make_spread if JIT else _make_spread_twin)(onto)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, final, overload
+from typing import Any, NamedTuple, cast, final, overload
 
 import numpy as np
 
 from ..layers.base import Array, Layer, Rng, Shape
 from ..layers.container import Container, Visit, learns, output_shape_of
+from ..layers.join import sum_of
+from ..layers.pool import MaxPool2D
+from ..ops.pool import max_pool2d_backward_onto
 from .model import Model
 from .pooled_relu import with_pooled_slopes
 from .side_by_side import with_pairs_apart
@@ -23,6 +26,10 @@ class SequentialCache(NamedTuple):
 def _acting(layers: Sequence[Layer]) -> list[Layer]:
     """Return layers that do the same with less memory and copying, where neighbours allow it."""
     return with_pairs_apart(with_pooled_slopes(layers))
+
+
+def _no_dx(layer: Layer) -> str:
+    return f"{layer.label}: backward returned no dx although need_dx was True"
 
 
 def check_input_shape(input_shape: Any) -> Shape:
@@ -107,18 +114,42 @@ class Sequential(Container, Model):
     def backward(
         self, dy: Array, cache: SequentialCache, *, need_dx: bool = True
     ) -> tuple[Array | None, dict[str, Array]]:
+        first = 0
+        if not need_dx:
+            learners = (i for i, layer in enumerate(self.layers) if learns(layer))
+            first = next(learners, len(self.layers))
+        dx, grads = self._carry_back(dy, cache, first, need_dx)
+        return (dx if need_dx else None), self._gather(grads)
+
+    def backward_onto(
+        self, dx: Array, dy: Array, cache: SequentialCache
+    ) -> tuple[Array | None, dict[str, Array]]:
+        """Return `backward`, but with dx added to its dx.
+
+        For what hands one array to this and to others. Max pooling, where it comes first, needs no
+        array of its own then: it changes dx, which must be nobody else's.
+        """
+        if not isinstance(self.layers[0], MaxPool2D):
+            own, grads = self.backward(dy, cache)
+            return sum_of([own, dx]), grads
+        pooled, parts = self._carry_back(dy, cache, 1, need_dx=True)
+        if pooled is None:
+            raise TypeError(_no_dx(self.layers[1]))
+        total = max_pool2d_backward_onto(dx, pooled, cache.caches[0])
+        return total, self._gather([*parts, (self.layers[0], {})])
+
+    def _carry_back(
+        self, dy: Array, cache: SequentialCache, first: int, need_dx: bool
+    ) -> tuple[Array | None, list[tuple[Layer, dict[str, Array]]]]:
+        """Go from the last layer to layer `first`; return its dx and all gradients."""
         grads: list[tuple[Layer, dict[str, Array]]] = []
-        acting = _acting(self.layers)
-        learners = [i for i, layer in enumerate(self.layers) if learns(layer)]
-        first = 0 if need_dx else min(learners, default=len(self.layers))
-        dx: Array | None = dy
+        acting, dx = _acting(self.layers), cast("Array | None", dy)
         for i in reversed(range(first, len(self.layers))):
             if dx is None:  # a layer of the user's own, most likely
-                wrong = self.layers[i + 1].label
-                raise TypeError(f"{wrong}: backward returned no dx although need_dx was True")
+                raise TypeError(_no_dx(self.layers[i + 1]))
             dx, own = acting[i].backward(dx, cache.caches[i], need_dx=need_dx or i > first)
             grads.append((self.layers[i], own))
-        return (dx if need_dx else None), self._gather(grads)
+        return dx, grads
 
     def __call__(self, x: Array) -> Array:
         for layer in _acting(self.layers):

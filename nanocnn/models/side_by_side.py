@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, final
 
-from ..layers import Concatenate, Conv2D
+from ..layers import Concatenate, Conv2D, Identity
 from ..layers.activations import Followed, follow, fused_part, unfollow
 from ..layers.base import Array, Layer, Rng
-from ..layers.join import Branches
+from ..layers.join import Branches, BranchesCache
 from ..ops.conv_pair import conv2d_pair_backward, conv2d_pair_forward
 
 
@@ -47,6 +47,17 @@ class _Apart(Branches):
     def _part(self, dy: Any, joint: Any) -> tuple[Array, Array]:
         da, db = dy
         return da, db
+
+    def backward(
+        self, dy: Any, cache: BranchesCache, *, need_dx: bool = True
+    ) -> tuple[Array | None, dict[str, Array]]:
+        beside, below = self.layers
+        onto = getattr(below, "backward_onto", None)
+        if onto is None or not need_dx or not isinstance(beside, Identity):
+            return super().backward(dy, cache, need_dx=need_dx)
+        da, db = dy  # da is both the gradient of what goes across, and ours alone
+        dx, grads = onto(da, db, cache.caches[1])
+        return dx, self._gather([(below, grads), (beside, {})])
 
 
 @final

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from .._backend import rung
+from .._backend import current_backend, rung
 from ._checks import (
     Array,
     Padding,
@@ -17,6 +17,7 @@ from ._checks import (
     pair,
     resolve_padding,
 )
+from .join import add_forward
 
 
 class MaxPool2DCache(NamedTuple):
@@ -124,6 +125,18 @@ def max_pool2d_backward(dy: Array, cache: MaxPool2DCache) -> Array:
     check_shape("max_pool2d backward", "dy", dy, cache.winner.shape)
     dx: Array = rung().max_pool2d_backward(dy, *cache)
     return dx
+
+
+def max_pool2d_backward_onto(dx: Array, dy: Array, cache: MaxPool2DCache) -> Array:
+    """Return dx + `max_pool2d_backward`: what an image gets that pooling was not the only one to
+    read. Compiled, dx is changed in place; it must be nobody else's."""
+    if current_backend() != "numba":
+        return add_forward(dx, max_pool2d_backward(dy, cache))[0]
+    check_floats("max_pool2d backward", dx=dx, dy=dy)
+    check_shape("max_pool2d backward", "dx", dx, cache.x_shape)
+    check_shape("max_pool2d backward", "dy", dy, cache.winner.shape)
+    total: Array = rung().max_pool2d_backward(dy, *cache, onto=dx)
+    return total
 
 
 def average_pool2d_forward(
