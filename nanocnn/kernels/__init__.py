@@ -55,7 +55,7 @@ from .pair import (
     conv2d_pair_backward_input,
     conv2d_pair_backward_weight_and_bias,
     conv2d_pair_forward,
-    pair_pays,
+    conv2d_pair_pays,
 )
 from .pool import (
     average_pool2d_backward,
@@ -93,6 +93,7 @@ __all__ = [
     "conv2d_pair_backward_input",
     "conv2d_pair_backward_weight_and_bias",
     "conv2d_pair_forward",
+    "conv2d_pair_pays",
     "conv_transpose2d_backward_input",
     "conv_transpose2d_backward_weight",
     "conv_transpose2d_forward",
@@ -116,7 +117,6 @@ __all__ = [
     "max_pool2d_backward",
     "max_pool2d_forward",
     "normal_numbers",
-    "pair_pays",
     "relu_backward",
     "relu_forward",
     "rmsprop_update",

@@ -13,7 +13,7 @@ from .transform import LANES
 from .winograd import winograd_backward_pair, winograd_backward_weight, winograd_forward
 
 
-def pair_pays(a, b, w, stride, padding, dilation, groups) -> bool:
+def conv2d_pair_pays(a, b, w, stride, padding, dilation, groups) -> bool:
     """Tell whether all three passes can do it: by Winograd, and where a vector of channels ends."""
     if a.dtype != b.dtype or a.shape[:3] != b.shape[:3] or a.shape[3] % LANES:
         return False

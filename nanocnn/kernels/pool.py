@@ -230,7 +230,10 @@ def average_pool2d_backward(dy, x_shape, window, stride, padding):
     """(P4)."""
     dx = memory.empty(tuple(x_shape), dy.dtype)
     shares = 1 / np.maximum(1, np.arange(window[0] * window[1] + 1))
-    args, sizes = (memory.flat(dy), shares, dx.reshape(-1)), _sizes(x_shape, window, stride, padding)
+    args, sizes = (
+        (memory.flat(dy), shares, dx.reshape(-1)),
+        _sizes(x_shape, window, stride, padding),
+    )
     if _apart(window, stride, sizes):
         _run(_average_backward_apart, x_shape[0] * sizes[3], args, sizes, dx.size)
     else:

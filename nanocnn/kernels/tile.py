@@ -55,14 +55,14 @@ def emit_tile(b, bits, v):
     b.cbranch(fits, narrow, wide)
     for block, vectors in ((narrow, 1), (wide, TILE_VECTORS)):
         b.position_at_end(block)
-        Tile(b, bits, vectors, v).emit(done)
+        Tile(b, bits, v, TILE_ROWS, vectors).emit(done)
     b.position_at_end(done)
 
 
 def emit_tall_tile(b, bits, v):
     """Emit the tile of one vector and TALL_ROWS rows."""
     done = b.append_basic_block("tile_done")
-    Tile(b, bits, 1, v, TALL_ROWS, TOGETHER).emit(done)
+    Tile(b, bits, v, TALL_ROWS, 1, TOGETHER).emit(done)
     b.position_at_end(done)
 
 
@@ -72,7 +72,7 @@ class Tile:
     Of its rows `together` lie at equal distances in A, the same ones everywhere.
     """
 
-    def __init__(self, builder, bits, vectors, arguments, rows=TILE_ROWS, together=1):
+    def __init__(self, builder, bits, arguments, rows, vectors, together=1):
         self.b, self.v, self.bytes = builder, arguments, bits // 8
         self.scalar = ir.FloatType() if bits == 32 else ir.DoubleType()
         self.lanes = VECTOR_BYTES // self.bytes
@@ -145,7 +145,7 @@ class Tile:
         left = b.sub(k, t.const(1))
         for phi, first, after in (
             (k, length, left), (b_k, b_start, b.add(b_k, v.bk)),
-            *((one, start, t.hidden(b.add(one, v.ak))) for one, start in zip(a_k, a_starts, strict=True)),
+            *((one, a, t.hidden(b.add(one, v.ak))) for one, a in zip(a_k, a_starts, strict=True)),
         ):  # fmt: skip
             phi.add_incoming(first, before)
             phi.add_incoming(after, loop)
@@ -155,7 +155,11 @@ class Tile:
         return new
 
     def hidden(self, value):
-        """The same integer, through an empty piece of assembly."""
+        """The same integer, for a tall tile through a piece of assembly that does nothing.
+
+        Else the compiler would see that all addresses rise together and keep one that does, and 16
+        distances from it, of which half lie on the stack.
+        """
         if self.together == 1:
             return value
         empty = ir.InlineAsm(ir.FunctionType(self.i64, [self.i64]), "", "=r,0")

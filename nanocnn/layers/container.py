@@ -167,13 +167,13 @@ class Container(Layer):
                 found[name] = {key: found[name][key] + g for key, g in own.items()}
             else:
                 found[name] = own
-        return {
-            f"{name}.{key}": own[key]
-            for layer in dict.fromkeys(self.layers)
-            for name, own in [(layer.name, found.get(str(layer.name), {}))]
-            for key in (own if isinstance(layer, Container) else layer.params)
-            if key in own
-        }
+        grads: dict[str, Array] = {}
+        for layer in self.layers:
+            own = found.pop(str(layer.name), {})
+            # A container has put its own in order already; to list its parameters takes long.
+            keys = own if isinstance(layer, Container) else layer.params
+            grads |= {f"{layer.name}.{key}": own[key] for key in keys if key in own}
+        return grads
 
     def update_state(self, cache: Any) -> None:
         for layer, own in zip(self.layers, cache.caches, strict=True):

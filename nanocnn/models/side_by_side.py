@@ -70,8 +70,9 @@ class _ConvOfPair(Layer):
 
     def forward(self, x: Any, *, training: bool = False, rng: Rng = None) -> tuple[Array, Followed]:
         params, activation = self.conv._check_built(), self.conv.activation
+        a, b = x
         y, cache = conv2d_pair_forward(
-            *x, params["w"], params.get("b"), fused_part(activation), self.conv.geometry
+            a, b, params["w"], params.get("b"), fused_part(activation), self.conv.geometry
         )
         return follow(y, cache, activation)
 

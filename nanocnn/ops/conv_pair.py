@@ -49,7 +49,7 @@ def conv2d_pair_forward(
     if current_backend() == "numba" and a.shape[:-1] == b.shape[:-1]:
         joined = (*a.shape[:-1], a.shape[-1] + b.shape[-1])
         geometry = check_conv2d_shapes(joined, w, bias, **conv, activation=activation)
-        if rung().pair_pays(a, b, w, *geometry):
+        if rung().conv2d_pair_pays(a, b, w, *geometry):
             y = rung().conv2d_pair_forward(a, b, w, bias, geometry[1], activation)
             kept = y if activation else None
             cache = Conv2DCache(a, w, kept, bias is not None, *geometry, activation, y.shape)
@@ -65,8 +65,10 @@ def conv2d_pair_backward(
     """Return what `conv2d_backward` and `concatenate_backward` do: (da, db), dw, dbias."""
     conv, b, level = cache.conv, cache.b, rung()
     geometry = (conv.stride, conv.padding, conv.dilation, conv.groups)
-    if b is not None and current_backend() == "numba" and level.pair_pays(
-        conv.x, b, conv.w, *geometry
+    if (
+        b is not None
+        and current_backend() == "numba"
+        and level.conv2d_pair_pays(conv.x, b, conv.w, *geometry)
     ):
         check_floats("conv2d backward", x=conv.x, dy=dy)
         check_shape("conv2d backward", "dy", dy, conv.y_shape)

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given, settings
 
 from nanocnn.kernels import microkernel
-from nanocnn.kernels.jit import TILE_ROWS, kernel, panel_width
-from nanocnn.kernels.microkernel import ACCUMULATE, BIAS, ZERO, tile_product
+from nanocnn.kernels.jit import TALL_ROWS, TILE_ROWS, TILE_VECTORS, kernel, panel_width
+from nanocnn.kernels.microkernel import (
+    ACCUMULATE,
+    BIAS,
+    TOGETHER,
+    ZERO,
+    tall_product,
+    tile_product,
+)
+from nanocnn.kernels.product import is_tall
 
 pytestmark = pytest.mark.compiled
 
@@ -19,6 +29,18 @@ def compiled(A, rows, r0, a0, segments, s0, s1, ak, B, b0, bk, C, out, c0, colum
              d0, relu):  # fmt: skip
     tile_product(A, rows, r0, a0, segments, s0, s1, ak, B, b0, bk, C, out, c0, columns, start, bias,
                  d0, relu)  # fmt: skip
+
+
+@kernel
+def compiled_tall(A, rows, r0, a0, segments, s0, s1, ak, B, b0, bk, C, out, c0, columns, start,
+                  bias, d0, relu):  # fmt: skip
+    tall_product(A, rows, r0, a0, segments, s0, s1, ak, B, b0, bk, C, out, c0, columns, start, bias,
+                 d0, relu)  # fmt: skip
+
+
+@kernel
+def compiled_is_tall(rows, p, end):
+    return is_tall(rows, p, end)
 
 
 def random_call(seed: int, dtype: type, columns: int, start: int, relu: int, nan: bool) -> tuple:
@@ -62,10 +84,16 @@ def test_twin(
     panel = panel_width(np.dtype(dtype).itemsize)
     columns = data.draw(st.integers(1, panel), label="columns")
     call = random_call(seed, dtype, columns, start, relu, nan)
+    compare(compiled, microkernel._tile_product_twin, call, TILE_ROWS)
+
+
+def compare(function: Any, twin: Any, call: tuple, height: int) -> None:
+    """Run both; nothing but the tile's places in C may change."""
+    dtype, columns = call[0].dtype, call[14]
     copies = [a.copy() if isinstance(a, np.ndarray) else a for a in call]
-    microkernel._tile_product_twin(*copies)
+    twin(*copies)
     inputs = [a.copy() for a in call if isinstance(a, np.ndarray)]
-    compiled(*call)
+    function(*call)
     C, expected = call[11], copies[11]
     room = 8 * np.sqrt(41) * np.finfo(dtype).eps * max(1.0, float(np.nanmax(np.abs(expected))))
     np.testing.assert_allclose(C, expected, rtol=0, atol=room)  # NaN at the same places
@@ -73,9 +101,48 @@ def test_twin(
         if array is not C:
             np.testing.assert_array_equal(array, before)
     touched = np.zeros(C.size, bool)
-    for place in call[12][call[2] : call[2] + TILE_ROWS]:
+    for place in call[12][call[2] : call[2] + height]:
         touched[call[13] + place : call[13] + place + columns] = True
     np.testing.assert_array_equal(C[~touched], inputs[4][~touched])
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([np.float32, np.float64]),
+    st.sampled_from([ZERO, BIAS, ACCUMULATE]),
+    st.integers(0, 1),
+    st.booleans(),
+    st.data(),
+)
+def test_tall_twin(
+    seed: int, dtype: type, start: int, relu: int, nan: bool, data: st.DataObject
+) -> None:
+    """Four rows at equal distances, and the next four anywhere else."""
+    vector = panel_width(np.dtype(dtype).itemsize) // TILE_VECTORS
+    columns = data.draw(st.integers(1, vector), label="columns")
+    call = list(random_call(seed, dtype, columns, start, relu, nan))
+    r, r0 = np.random.default_rng(seed), call[2]
+    step = int(r.integers(0, 200))
+    first = np.repeat(r.integers(0, 300, TALL_ROWS // TOGETHER), TOGETHER)
+    rows = first + np.tile(np.arange(TOGETHER), TALL_ROWS // TOGETHER) * step
+    call[1] = np.concatenate([np.full(r0, 1 << 40), rows])
+    call[12] = r.permutation(40)[: r0 + TALL_ROWS] * 64
+    assert compiled_is_tall(call[1], r0, r0 + TALL_ROWS)
+    compare(compiled_tall, microkernel._tall_product_twin, tuple(call), TALL_ROWS)
+
+
+def test_which_rows_are_tall() -> None:
+    rows = np.arange(TALL_ROWS) * 7
+    assert compiled_is_tall(rows, 0, TALL_ROWS)
+    assert not compiled_is_tall(rows, 0, TALL_ROWS - 1), "not enough of them"
+    for k in range(TALL_ROWS):
+        moved = rows.copy()
+        moved[k] += 1  # the first of four moves all distances, another one its own
+        assert not compiled_is_tall(moved, 0, TALL_ROWS)
+    moved = rows.copy()
+    moved[TOGETHER:] += 100  # as at the end of an image's row
+    assert compiled_is_tall(moved, 0, TALL_ROWS)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

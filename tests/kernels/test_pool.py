@@ -32,6 +32,10 @@ def test_max(case: Pooling, source: Source, with_nan: bool) -> None:
         actual = kernels.max_pool2d_backward(dy, winner, x.shape, *case.geometry)
     expected = reference.max_pool2d_backward(dy, winner, x.shape, *case.geometry)
     check(actual, expected, case.window[0] * case.window[1])
+    before = source.normal(*x.shape, salt=2)
+    onto = np.array(before, order="C")
+    total = kernels.max_pool2d_backward(dy, winner, x.shape, *case.geometry, onto=onto)
+    np.testing.assert_array_equal(total, actual + before)
 
 
 @quick

@@ -7,7 +7,7 @@ import pytest
 
 from nanocnn.kernels import windows
 from nanocnn.kernels.jit import kernel
-from nanocnn.kernels.windows import make_window_max, window_spread
+from nanocnn.kernels.windows import make_window_max, make_window_spread
 
 pytestmark = pytest.mark.compiled
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -56,7 +56,10 @@ def test_max(dtype: type, number: type, count: int, vectors: int, partly: bool) 
 @numbers
 @counts
 @whole_or_part
-def test_spread(dtype: type, number: type, count: int, partly: bool) -> None:
+@pytest.mark.parametrize("onto", [False, True])
+def test_spread(dtype: type, number: type, count: int, partly: bool, onto: bool) -> None:
+    window_spread, twin = make_window_spread(onto), windows._make_spread_twin(onto)
+
     @kernel
     def compiled(dy, winner, o, places, taps, n, dx, a, there):  # type: ignore[no-untyped-def]
         window_spread(dy, winner, o, places, taps, n, dx, a, there)
@@ -64,9 +67,11 @@ def test_spread(dtype: type, number: type, count: int, partly: bool) -> None:
     r = np.random.default_rng(count)
     places, taps = tables(count, 2)
     dy, winner = r.normal(size=60).astype(dtype), r.choice(taps, 60).astype(number)
-    actual, expected = np.full(700, 9, dtype), np.full(700, 9, dtype)
-    there = lanes(dtype, partly) if partly else None
+    before = r.normal(size=700).astype(dtype)
+    actual, expected = before.copy(), before.copy()
+    channels = lanes(dtype, partly)
+    there = channels if partly else None
     compiled(dy, winner, 5, places, taps, count, actual, 50, there)
-    windows._window_spread_twin(dy, winner, 5, places, taps, count, expected, 50, there)
+    twin(dy, winner, 5, places, taps, count, expected, 50, there)
     np.testing.assert_array_equal(actual, expected, strict=True)
-    assert (expected == 9).sum() == 700 - count * lanes(dtype, partly)
+    assert (expected != before).sum() == channels * (1 if onto else count)

@@ -95,6 +95,32 @@ DEEP = {
 
 
 @pytest.mark.usefixtures("dirty_memory")
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize("part_tiles", [winograd.PARTS, 1 << 30])
+@pytest.mark.parametrize(("c_a", "c_b"), [(1, 1), (1, 2), (2, 1), (3, 1), (1, 0.5), (1, 1.25)])
+def test_two_images_side_by_side(
+    c_a: float, c_b: float, part_tiles: int, deep: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose channels, counted in vectors, are taken together: the bits of the joined image."""
+    monkeypatch.setattr(winograd, "PART_TILES", part_tiles)
+    monkeypatch.setattr(winograd, "_is_deep", lambda *sizes: deep)
+    channels = int(c_a * LANES), int(c_b * LANES)
+    pair = tuple(normal(2, 9, 7, c, seed=c + k) for k, c in enumerate(channels))
+    x, k, b = np.concatenate(pair, axis=3), normal(3, 3, sum(channels), 21), normal(21)
+    dy = normal(2, 9, 7, 21)
+    with untouched(*pair, k, b, dy):
+        y = winograd.winograd_forward(pair, k, b, GEOMETRY[1], "tanh")
+        halves = winograd.winograd_backward_pair(dy, k, channels, GEOMETRY[1])
+        dw = winograd.winograd_backward_weight(dy, pair, GEOMETRY[1])
+    expected = winograd.winograd_forward(x, k, b, GEOMETRY[1], "tanh")
+    np.testing.assert_array_equal(y, expected, strict=True)
+    expected = winograd.winograd_backward_input(dy, k, x.shape, GEOMETRY[1])
+    np.testing.assert_array_equal(np.concatenate(halves, axis=3), expected, strict=True)
+    expected = winograd.winograd_backward_weight(dy, x, GEOMETRY[1])
+    np.testing.assert_array_equal(dw, expected, strict=True)
+
+
+@pytest.mark.usefixtures("dirty_memory")
 @pytest.mark.parametrize("case", BRANCHES)
 def test_branches(case: str) -> None:
     check_all(*BRANCHES[case])

@@ -10,6 +10,7 @@ import pytest
 from nanocnn import kernels
 from nanocnn.kernels import winograd
 from nanocnn.kernels.jit import panel_width
+from nanocnn.kernels.transform import LANES
 from tests.sizes import sized
 
 SAME = ((1, 1), ((1, 1), (1, 1)), (1, 1), 1)
@@ -64,12 +65,19 @@ NO_PADDING = ((0, 0), (0, 0))
 STAMPS, TWICE = normal(2, 2, F, C, seed=5), (2 * PIXELS[1], 2 * PIXELS[2])
 LABELS = (C * IMAGES[..., 0]).astype(np.int32).reshape(4, -1) - 1  # some are ignored
 OVERLAP = (X.reshape(4, -1, C), LABELS, 1.0 + IMAGES[..., 1].reshape(4, -1), np.ones(C))
+TWO_CLASSES = (OVERLAP[0][..., :2].copy(), LABELS % 3 - 1, None, np.ones(2))
+HALF, PAIR_W = normal(*PIXELS, LANES), normal(3, 3, 2 * LANES, F, seed=1)
 WORK: dict[str, Callable[[], list[np.ndarray]]] = {
     "conv2d_forward": lambda: [kernels.conv2d_forward(X, W, B, *SAME, "tanh")],
     "conv2d_forward, deep": deep,
     "conv2d_max_pool2d_forward": lambda: [  # in bands, and by Winograd
         *kernels.conv2d_max_pool2d_forward(X, W, B, (2, 2), *SAME[1:], "tanh", *HALVES),
         *kernels.conv2d_max_pool2d_forward(X, W[..., :PANEL], None, *SAME, "relu", *HALVES),
+    ],
+    "conv2d_pair": lambda: [
+        kernels.conv2d_pair_forward(HALF, HALF, PAIR_W, B, SAME[1], "tanh"),
+        *kernels.conv2d_pair_backward_input(DY, PAIR_W, (LANES, LANES), SAME[1]),
+        *kernels.conv2d_pair_backward_weight_and_bias(DY, HALF, HALF, SAME[1], need_db=True),
     ],
     "conv2d_backward_input": lambda: [kernels.conv2d_backward_input(DY, W, X.shape, *SAME)],
     "conv2d_backward_weight": lambda: [kernels.conv2d_backward_weight(DY, X, W.shape, *SAME)],
@@ -84,6 +92,8 @@ WORK: dict[str, Callable[[], list[np.ndarray]]] = {
     "max_pool2d": lambda: [
         *(forward := kernels.max_pool2d_forward(X, *POOL)),
         kernels.max_pool2d_backward(*forward, X.shape, *POOL),
+        *(forward := kernels.max_pool2d_forward(X, *HALVES)),
+        kernels.max_pool2d_backward(*forward, X.shape, *HALVES, onto=X.copy()),
     ],
     "conv_transpose2d": lambda: [
         y := kernels.conv_transpose2d_forward(X, STAMPS, B, TWICE, (2, 2), NO_PADDING, "tanh"),
@@ -115,8 +125,8 @@ WORK: dict[str, Callable[[], list[np.ndarray]]] = {
     "fused_backward": lambda: [*kernels.fused_backward(DY, DY, "sigmoid")],
     "softmax": lambda: [kernels.softmax_forward(X), kernels.softmax_backward(X, X)],
     "tversky_cross_entropy": lambda: [
-        np.array(kernels.tversky_cross_entropy(*OVERLAP, c, 0.3, 0.7, 1.0)[i])
-        for c in (None, np.full(C, 1 / C))
+        np.array(kernels.tversky_cross_entropy(*case, c, 0.3, 0.7, 1.0)[i])
+        for case, c in ((OVERLAP, None), (OVERLAP, np.full(C, 1 / C)), (TWO_CLASSES, None))
         for i in (0, 1)
     ],
     "dropout": lambda: [kernels.dropout_forward(X, 0.3, 9), kernels.dropout_backward(X, 0.3, 9)],
