@@ -51,12 +51,6 @@ from .norm import (
 from .normal import normal_numbers
 from .optimizers import adam_update, rmsprop_update, sgd_update
 from .overlap import tversky_cross_entropy
-from .pair import (
-    conv2d_pair_backward_input,
-    conv2d_pair_backward_weight_and_bias,
-    conv2d_pair_forward,
-    conv2d_pair_pays,
-)
 from .pool import (
     average_pool2d_backward,
     average_pool2d_forward,
@@ -90,10 +84,6 @@ __all__ = [
     "conv2d_backward_weight_and_bias",
     "conv2d_forward",
     "conv2d_max_pool2d_forward",
-    "conv2d_pair_backward_input",
-    "conv2d_pair_backward_weight_and_bias",
-    "conv2d_pair_forward",
-    "conv2d_pair_pays",
     "conv_transpose2d_backward_input",
     "conv_transpose2d_backward_weight",
     "conv_transpose2d_forward",

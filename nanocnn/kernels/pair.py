@@ -13,7 +13,7 @@ from .transform import LANES
 from .winograd import winograd_backward_pair, winograd_backward_weight, winograd_forward
 
 
-def conv2d_pair_pays(a, b, w, stride, padding, dilation, groups) -> bool:
+def pair_pays(a, b, w, stride, padding, dilation, groups) -> bool:
     """Tell whether all three passes can do it: by Winograd, and where a vector of channels ends."""
     if a.dtype != b.dtype or a.shape[:3] != b.shape[:3] or a.shape[3] % LANES:
         return False
@@ -22,16 +22,16 @@ def conv2d_pair_pays(a, b, w, stride, padding, dilation, groups) -> bool:
     return joined[3] == w.shape[2] and all(winograd_pays(p, a.dtype, *rest) for p in PASSES)
 
 
-def conv2d_pair_forward(a, b, w, bias, padding, activation=None):
+def pair_forward(a, b, w, bias, padding, activation=None):
     """(C1) of [a, b], with `activation` applied on the way out."""
     return winograd_forward((a, b), w, bias, padding, activation)
 
 
-def conv2d_pair_backward_input(dy, w, channels, padding):
+def pair_backward_input(dy, w, channels, padding):
     """(C2), cut into the gradients of a and b, of so many channels each."""
     return winograd_backward_pair(dy, w, channels, padding)
 
 
-def conv2d_pair_backward_weight_and_bias(dy, a, b, padding, need_db):
+def pair_backward_weight_and_bias(dy, a, b, padding, need_db):
     """(C3), and (C4) where it is needed."""
     return winograd_backward_weight(dy, (a, b), padding), channel_sums(dy) if need_db else None

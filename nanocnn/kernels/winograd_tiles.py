@@ -3,6 +3,10 @@
 A tile lies in image n, its first pixel at row r0 and column q0. It takes one vector of channels at
 a time; where a tile reaches over the border, or a vector over the last channel, the transform is
 told which pixels and channels there are.
+
+The transforms are compiled as they are written. Elsewhere the compiler may add in another order,
+and takes one that depends on what stands around it: a tile that is pooled and one that is not would
+round differently.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nanocnn import kernels
-from nanocnn.kernels import winograd
+from nanocnn.kernels import pair, winograd
 from nanocnn.kernels.jit import panel_width
 from nanocnn.kernels.transform import LANES
 from tests.sizes import sized
@@ -75,9 +75,9 @@ WORK: dict[str, Callable[[], list[np.ndarray]]] = {
         *kernels.conv2d_max_pool2d_forward(X, W[..., :PANEL], None, *SAME, "relu", *HALVES),
     ],
     "conv2d_pair": lambda: [
-        kernels.conv2d_pair_forward(HALF, HALF, PAIR_W, B, SAME[1], "tanh"),
-        *kernels.conv2d_pair_backward_input(DY, PAIR_W, (LANES, LANES), SAME[1]),
-        *kernels.conv2d_pair_backward_weight_and_bias(DY, HALF, HALF, SAME[1], need_db=True),
+        pair.pair_forward(HALF, HALF, PAIR_W, B, SAME[1], "tanh"),
+        *pair.pair_backward_input(DY, PAIR_W, (LANES, LANES), SAME[1]),
+        *pair.pair_backward_weight_and_bias(DY, HALF, HALF, SAME[1], need_db=True),
     ],
     "conv2d_backward_input": lambda: [kernels.conv2d_backward_input(DY, W, X.shape, *SAME)],
     "conv2d_backward_weight": lambda: [kernels.conv2d_backward_weight(DY, X, W.shape, *SAME)],

@@ -176,7 +176,7 @@ def test_which_pairs_pay() -> None:
         a, b = np.empty((1, 16, 16, c_a), dtype), np.empty((1, rows, 16, c_b), "float32")
         w = np.empty((3, 3, geometry.pop("depth", c_a + c_b), 2 * LANES), dtype)
         options = {"stride": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1), "groups": 1}
-        return pair.conv2d_pair_pays(a, b, w, **options | geometry)
+        return pair.pair_pays(a, b, w, **options | geometry)
 
     assert pays(2 * LANES, LANES)
     assert pays(2 * LANES, LANES + 1)
