@@ -52,7 +52,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .jit import HAS_FMA, JIT, TALL_ROWS, TILE_ROWS
-from .tile import ACCUMULATE, BIAS, TOGETHER, ZERO, Arguments, emit_tall_tile, emit_tile
+from .tile import ACCUMULATE, BIAS, TOGETHER, ZERO, Arguments, emit_tile, emit_tile_tall
 
 __all__ = [
     "ACCUMULATE", "BIAS", "TOGETHER", "ZERO", "multiply_add", "tall_product", "tile_product",
@@ -93,7 +93,7 @@ def _tall_product_twin(
              start, bias, d0, relu)  # fmt: skip
 
 
-def _compiled(emit, A, rows, segments, B, C, out, bias):
+def _emit_with(emit, A, rows, segments, B, C, out, bias):
     """Return the intrinsic's types, and the function that has `emit` write its instructions."""
     i = types.intp
     signature = types.void(A, rows, i, i, segments, i, i, i, B, i, i, C, out, i, i, i, bias, i, i)
@@ -114,7 +114,7 @@ def _tile_product(
     typing, A, rows, r0, a0, segments, s0, s1, ak, B, b0, bk, C, out, c0, columns, start, bias, d0,
     relu,
 ):  # fmt: skip
-    return _compiled(emit_tile, A, rows, segments, B, C, out, bias)
+    return _emit_with(emit_tile, A, rows, segments, B, C, out, bias)
 
 
 @intrinsic
@@ -122,7 +122,7 @@ def _tall_product(
     typing, A, rows, r0, a0, segments, s0, s1, ak, B, b0, bk, C, out, c0, columns, start, bias, d0,
     relu,
 ):  # fmt: skip
-    return _compiled(emit_tall_tile, A, rows, segments, B, C, out, bias)
+    return _emit_with(emit_tile_tall, A, rows, segments, B, C, out, bias)
 
 
 tile_product = _tile_product if JIT else _tile_product_twin

@@ -59,7 +59,7 @@ def emit_tile(b, bits, v):
     b.position_at_end(done)
 
 
-def emit_tall_tile(b, bits, v):
+def emit_tile_tall(b, bits, v):
     """Emit the tile of one vector and TALL_ROWS rows."""
     done = b.append_basic_block("tile_done")
     Tile(b, bits, v, TALL_ROWS, 1, TOGETHER).emit(done)

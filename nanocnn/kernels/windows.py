@@ -186,7 +186,7 @@ def _make_intrinsic(vectors):
     return window_max
 
 
-def _make_spread(onto):
+def _make_intrinsic_spread(onto):
     """Return the compiled form."""
 
     def codegen(context, b, signature, args):
@@ -225,4 +225,4 @@ def make_window_spread(onto=False):
 
     It writes dy at the tap that won and 0 at the others, or adds that to what is there.
     """
-    return (_make_spread if JIT else _make_spread_twin)(onto)
+    return (_make_intrinsic_spread if JIT else _make_spread_twin)(onto)

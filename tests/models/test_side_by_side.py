@@ -93,12 +93,13 @@ def test_same_bits_as_joined(name: str, rung: str, monkeypatch: pytest.MonkeyPat
 def test_the_joined_image_is_not_made() -> None:
     model = MODELS["Winograd"]()
     x = images(model)
-    _, cache = model.forward(x, training=True)
-    shapes = [a.shape for a in _arrays(cache)]
-    assert (2, 16, 20, 2 * LANES) in shapes
-    assert (2, 16, 20, 3 * LANES) not in shapes
-    with nc.config.winograd(False):
+    with nc.backend("numba"):
         _, cache = model.forward(x, training=True)
+        shapes = [a.shape for a in _arrays(cache)]
+        assert (2, 16, 20, 2 * LANES) in shapes
+        assert (2, 16, 20, 3 * LANES) not in shapes
+        with nc.config.winograd(False):
+            _, cache = model.forward(x, training=True)
     assert (2, 16, 20, 3 * LANES) in [a.shape for a in _arrays(cache)]
 
 
