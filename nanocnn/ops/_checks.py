@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import lru_cache, wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,11 @@ _ALL = (*_REAL, np.dtype(np.complex128))
 
 def check_floats(where: str, **arrays: Array | None) -> None:
     """Raise TypeError unless all arrays are of one floating-point type that the rung can do."""
+    for array in arrays.values():
+        if array is not None and (type(array) is not np.ndarray or array.dtype is not _REAL[0]):
+            break
+    else:  # nearly always
+        return
     first: tuple[str, Array] | None = None
     for name, array in arrays.items():
         if array is None:
@@ -59,6 +65,23 @@ def check_shape(where: str, name: str, array: Array, shape: Sequence[int]) -> No
     """Raise ValueError unless the array has exactly this shape."""
     if array.shape != tuple(shape):
         raise ValueError(f"{where}: {name} must have shape {tuple(shape)}, got {array.shape}")
+
+
+Check = TypeVar("Check", bound=Callable[..., Any])
+
+
+def remembered(check: Check) -> Check:
+    """Keep what a check of numbers returns: a network asks for the same ones in every step."""
+    kept = lru_cache(maxsize=1024, typed=True)(check)
+
+    @wraps(check)
+    def call(*args: Any, **options: Any) -> Any:
+        try:
+            return kept(*args, **options)
+        except TypeError:  # a list or an array cannot be looked up
+            return check(*args, **options)
+
+    return cast(Check, call)
 
 
 def is_count(value: object, least: int) -> bool:

@@ -16,6 +16,7 @@ from ._checks import (
     is_count,
     output_size,
     pair,
+    remembered,
     resolve_padding,
 )
 from ._fused import backward_through_activation, check_fused, forward_with_activation
@@ -34,6 +35,20 @@ class Conv2DCache(NamedTuple):
     groups: int
     activation: str | None
     y_shape: tuple[int, ...]
+
+
+@remembered
+def conv2d_geometry(
+    size: Pair,
+    kernel: Pair,
+    stride: int | Sequence[int],
+    padding: str | int | Sequence[Any],
+    dilation: int | Sequence[int],
+) -> tuple[Pair, Padding, Pair, Pair]:
+    """Return stride, padding and dilation as numbers, and the output's size."""
+    steps, spread = pair("stride", stride), pair("dilation", dilation)
+    around = resolve_padding(padding, size, kernel, steps, spread)
+    return steps, around, spread, output_size("conv2d", size, kernel, steps, around, spread)
 
 
 def check_conv2d(
@@ -78,10 +93,8 @@ def check_conv2d_shapes(
         )
     if b is not None:
         check_shape(where, "b", b, (f,))
-    steps, spread = pair("stride", stride), pair("dilation", dilation)
     size = (x_shape[1], x_shape[2])
-    around = resolve_padding(padding, size, (kh, kw), steps, spread)
-    output_size(where, size, (kh, kw), steps, around, spread)
+    steps, around, spread, _ = conv2d_geometry(size, (kh, kw), stride, padding, dilation)
     return steps, around, spread, int(groups)
 
 

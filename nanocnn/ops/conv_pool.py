@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._backend import current_backend, rung
-from ._checks import Array, output_size
-from .conv import Conv2DCache, check_conv2d, conv2d_forward
+from ._checks import Array
+from .conv import Conv2DCache, check_conv2d, conv2d_forward, conv2d_geometry
 from .pool import MaxPool2DCache, check_window, max_pool2d_forward
 
 
@@ -48,10 +48,7 @@ def conv2d_max_pool2d_forward(
         y, pool_cache = max_pool2d_forward(z, **pool)
         return y, conv_cache._replace(y=None, activation=None), pool_cache
     geometry = check_conv2d(x, w, b, **conv, activation=activation)
-    stride, padding, dilation, _ = geometry
-    rows, cols = output_size(
-        "conv2d", (x.shape[1], x.shape[2]), (w.shape[0], w.shape[1]), stride, padding, dilation
-    )
+    rows, cols = conv2d_geometry(x.shape[1:3], w.shape[:2], *geometry[:3])[3]
     z_shape = (x.shape[0], rows, cols, w.shape[3])
     window = check_window("max_pool2d", (rows, cols), **pool)
     y, winner = rung().conv2d_max_pool2d_forward(x, w, b, *geometry, activation, *window)

@@ -14,6 +14,7 @@ from ._checks import (
     check_floats,
     check_shape,
     pair,
+    remembered,
     resolve_padding,
 )
 from ._fused import backward_through_activation, check_fused, forward_with_activation
@@ -32,6 +33,7 @@ class ConvTranspose2DCache(NamedTuple):
     y_shape: tuple[int, ...]
 
 
+@remembered
 def transposed_size(
     where: str, size: Pair, kernel: Pair, stride: Pair, padding: str | int | Sequence[Any]
 ) -> tuple[Pair, Padding]:

@@ -15,6 +15,7 @@ from ._checks import (
     check_shape,
     output_size,
     pair,
+    remembered,
     resolve_padding,
 )
 from .join import add_forward
@@ -46,6 +47,7 @@ class GlobalAveragePool2DCache(NamedTuple):
     x_shape: tuple[int, ...]
 
 
+@remembered
 def check_window(
     where: str,
     size: Pair,
