@@ -80,13 +80,14 @@ def test_what_no_window_reads_is_not_computed() -> None:
         pixels = [
             p1 - p0
             for _, _, first, last, *_ in plan.bands
-            for _, p0, p1, *_ in plan.items[first:last]
+            for _, p0, p1, q0, _ in plan.items[first:last]
+            if q0 == 0  # not once more for further panels, which narrow vectors have
         ]
         assert sum(pixels) == 8 * 6  # of 9 x 7
 
 
 def test_what_no_window_reads_is_not_computed_by_winograd(monkeypatch: pytest.MonkeyPatch) -> None:
-    case, arrays = odd(f=WHOLE)
+    case, arrays = odd(f=max(16, WHOLE))
     monkeypatch.setattr(choice, "_nearest_speedup", lambda *shape: 2.0)
     run, tiles = threads.run, []
 
