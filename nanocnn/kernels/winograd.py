@@ -9,6 +9,9 @@ a row or of an image, and is never short but at the very end. V and M of a block
 second-level cache. Channels are filled up to whole vectors with zeros, columns of U to whole
 panels. Of a tile that reaches over the border only what lies in the image is read or written.
 
+Input and output may be two images each, whose channels are taken together: see `pair`. Where
+filters outnumber the tiles, U is made panel by panel and not stored: see `winograd_deep`.
+
 What an item is depends on shapes only, so the bits do not depend on the number of threads.
 """
 

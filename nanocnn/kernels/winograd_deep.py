@@ -1,7 +1,8 @@
 """Winograd's convolution of deep layers: many channels, few tiles. `winograd` calls these loops.
 
 U of 512 channels and filters takes 38 MB, as much as the last-level cache, and is needed once for a
-few tiles: to write it and to read it back takes longer than the products. So V of all tiles is made
+few tiles: to write it and to read it back takes longer than the products. With fewer filters it
+still takes longer than to make a panel of it where the panel is used. So V of all tiles is made
 first, and then a panel of filters at a time goes all the way from w to y, or from V and Z to dw:
 
     w --G-->  U (36, 128 channels, panel)  --V-->  M (36, tiles, panel)  --A-->  y
