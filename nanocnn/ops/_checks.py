@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import marshal
 from collections.abc import Callable, Sequence
-from functools import lru_cache, wraps
+from functools import wraps
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -67,19 +68,27 @@ def check_shape(where: str, name: str, array: Array, shape: Sequence[int]) -> No
         raise ValueError(f"{where}: {name} must have shape {tuple(shape)}, got {array.shape}")
 
 
+MOST_KEPT = 1024  # results of a check, before all are forgotten
 Check = TypeVar("Check", bound=Callable[..., Any])
 
 
 def remembered(check: Check) -> Check:
     """Keep what a check of numbers returns: a network asks for the same ones in every step."""
-    kept = lru_cache(maxsize=1024, typed=True)(check)
+    kept: dict[bytes, Any] = {}
 
     @wraps(check)
     def call(*args: Any, **options: Any) -> Any:
         try:
-            return kept(*args, **options)
-        except TypeError:  # a list or an array cannot be looked up
+            hash((args, *options.values()))  # not of an array, whose bytes say too little
+            key = marshal.dumps((args, options), 2)  # tells 1, 1.0 and True apart, in tuples too
+        except (TypeError, ValueError):
             return check(*args, **options)
+        found = kept.get(key)
+        if found is None:
+            if len(kept) >= MOST_KEPT:
+                kept.clear()
+            found = kept[key] = check(*args, **options)
+        return found
 
     return cast(Check, call)
 

@@ -75,3 +75,12 @@ def test_numpy_numbers_are_numbers() -> None:
     assert type(mask.key) is int
     _, leaky = ops.leaky_relu_forward(X, np.float32(0.25))  # type: ignore[arg-type]
     assert leaky.slope == 0.25
+
+
+@pytest.mark.parametrize("stride", [(True, 1), (1.0, 1), True])
+def test_a_wrong_number_is_refused_after_its_equal_was_right(stride: Any) -> None:
+    x, w = np.zeros((1, 5, 5, 1)), np.zeros((3, 3, 1, 1))
+    for right in ((1, 1), 1):
+        ops.conv2d_forward(x, w, stride=right)
+    with pytest.raises(ValueError, match="stride must be a whole number"):
+        ops.conv2d_forward(x, w, stride=stride)
