@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import marshal
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, TypeVar, cast
@@ -74,15 +73,15 @@ Check = TypeVar("Check", bound=Callable[..., Any])
 
 def remembered(check: Check) -> Check:
     """Keep what a check of numbers returns: a network asks for the same ones in every step."""
-    kept: dict[bytes, Any] = {}
+    kept: dict[str, Any] = {}
 
     @wraps(check)
     def call(*args: Any, **options: Any) -> Any:
         try:
-            hash((args, *options.values()))  # not of an array, whose bytes say too little
-            key = marshal.dumps((args, options), 2)  # tells 1, 1.0 and True apart, in tuples too
-        except (TypeError, ValueError):
+            hash((args, *options.values()))
+        except TypeError:  # of an array: its text may leave numbers out
             return check(*args, **options)
+        key = repr((args, options))  # tells 1, 1.0 and True apart, in tuples too
         found = kept.get(key)
         if found is None:
             if len(kept) >= MOST_KEPT:
