@@ -12,13 +12,13 @@ import numpy as np
 
 from . import elementwise, memory, threads
 from .conv import conv2d_backward_input, conv2d_backward_weight
-from .elementwise import ACTIVATIONS, NONE, channel_sums
-from .jit import TILE_ROWS, U, inline, kernel, panel_width
+from .elementwise import ACTIVATIONS, RELU, channel_sums
+from .jit import TILE_ROWS, U, as_written, inline, kernel, panel_width
 from .microkernel import ACCUMULATE, ZERO, multiply_add, tile_product
 from .outer import outer_product
 from .panels import in_panels, turn_panel
 from .plan import BLOCK_PIXELS, CHUNK_BYTES, Geometry, forward_plan
-from .prefetch import prefetch_ahead
+from .prefetch import prefetch_ahead, prefetch_run
 from .product import gather_product
 
 _ONE_BY_ONE = ((1, 1), ((0, 0), (0, 0)), (1, 1), 1)  # stride, padding, dilation, groups
@@ -26,6 +26,7 @@ _ONE_BY_ONE = ((1, 1), ((0, 0), (0, 0)), (1, 1), 1)  # stride, padding, dilation
 LINE = 256  # inputs that are summed at a time
 MOST_OUTPUTS, SAMPLES = 256, 64  # partial sums of these stay in the second-level cache
 LEAST_INPUTS = 2048
+GROUP = 8  # panels of dx: written a few lines at a time, not one
 PARTS = 16  # of the sum over the inputs; fixed, so that the order of the additions is
 
 
@@ -89,8 +90,23 @@ def _sum_plan(n, d, f):
     return np.array(rectangles, np.int64), samples * d, samples * f
 
 
-def _forward_in_parts(x, w, b, activation):
-    """(D1), the sum over the inputs in PARTS parts, added up in order; x has few samples."""
+@as_written
+def _total(first, last, partial, bias, y, f, relu):
+    """y = bias + the sum of the parts in order, or relu of it; there is one item."""
+    n = y.size
+    for e in range(n):
+        y[U(e)] = partial[U(e)]
+    for part in range(n, partial.size, n):
+        for e in range(n):
+            y[U(e)] += partial[U(part + e)]
+    for e in range(0, n, f):
+        for j in range(f):
+            total = y[U(e + j)] + bias[U(j)] if bias.size else y[U(e + j)]
+            y[U(e + j)] = 0 if relu and total < 0 else total
+
+
+def _forward_in_parts(x, w, b, activation, y):
+    """(D1) into y, the sum over the inputs in PARTS parts; x has few samples."""
     (n, d), f = x.shape, w.shape[1]
     panel = panel_width(x.itemsize)
     partial = np.zeros((PARTS, n * f), x.dtype)
@@ -102,11 +118,10 @@ def _forward_in_parts(x, w, b, activation):
         args = (*arrays, *_sum_plan(n, d, f), 1, 1, 0, f, -(-f // panel), panel, PARTS, 1, 1, n * f,
                 LINE, ACCUMULATE, np.zeros(0))  # fmt: skip
         threads.run(outer_product, PARTS, args, seconds)
-    y = partial.sum(axis=0).reshape(n, f)
-    if b is not None:
-        y += b
-    which = ACTIVATIONS[activation]
-    return y if which == NONE else elementwise.forward(y, which)
+    which, bias = ACTIVATIONS[activation], np.zeros(0, x.dtype) if b is None else memory.flat(b)
+    threads.run(_total, 1, (arrays[2], bias, y.reshape(-1), f, which == RELU), 0.0)
+    if which > RELU:
+        y[:] = elementwise.forward(y, which)
 
 
 def dense_forward(x, w, b, activation=None):
@@ -116,7 +131,7 @@ def dense_forward(x, w, b, activation=None):
     if d >= LEAST_INPUTS and 0 < f <= MOST_OUTPUTS:  # whatever n is: the bits must not depend on it
         y = memory.empty((n, f), x.dtype)
         for k in range(0, n, SAMPLES):
-            y[k : k + SAMPLES] = _forward_in_parts(x[k : k + SAMPLES], w, b, activation)
+            _forward_in_parts(x[k : k + SAMPLES], w, b, activation, y[k : k + SAMPLES])
         return y
     panel = panel_width(x.itemsize)
     if f % panel:  # the last panel would read past the row: pad it with zeros
@@ -143,17 +158,25 @@ def _as_image_row(a):
 
 @kernel
 def _few_gradients(first, last, dy, w, dx, rows, out, n, d, f, panel):
-    """dx = dy w^T, a panel of inputs at a time: its part of w is turned, used and forgotten."""
-    packed = np.empty(f * panel, w.dtype)
+    """dx = dy w^T, GROUP panels of inputs at a time: their part of w is turned, used and forgotten.
+
+    The next one is asked for meanwhile, little by little.
+    """
+    size, group = f * panel, GROUP * panel
+    packed = np.empty(GROUP * size, w.dtype)
     segments = np.zeros((1, 3), np.int64)
     segments[0, 2] = f
-    for p in range(first * panel, min(d, last * panel), panel):
-        there = min(panel, d - p)
-        prefetch_ahead(w, p * f, panel * f)
-        turn_panel(w, p * f, f, there, f, packed, 0, panel)
+    for g in range(first * group, min(d, last * group), group):
+        end = min(d, g + group)
+        for p in range(g, end, panel):
+            turn_panel(w, p * f, f, min(panel, d - p), f, packed, (p - g) * f, panel)
+        ask, share = (g + group) * f, size // ((n + TILE_ROWS - 1) // TILE_ROWS)
         for i in range(0, n, TILE_ROWS):
-            tile_product(dy, rows, i, 0, segments, 0, 1, 1, packed, 0, panel, dx, out, p, there,
-                         ZERO, dy, 0, 0)  # fmt: skip
+            for p in range(g, end, panel):
+                prefetch_run(w, ask, share)
+                ask += share
+                tile_product(dy, rows, i, 0, segments, 0, 1, 1, packed, (p - g) * f, panel, dx, out,
+                             p, min(panel, d - p), ZERO, dy, 0, 0)  # fmt: skip
 
 
 def dense_backward_input(dy, w):
@@ -165,7 +188,9 @@ def dense_backward_input(dy, w):
         samples = _samples(n)
         args = (memory.flat(dy), memory.flat(w), dx.reshape(-1), samples * f, samples * d, n, d, f,
                 panel)  # fmt: skip
-        threads.run(_few_gradients, -(-d // panel), args, 2 * n * d * f / threads.FLOPS_PER_SECOND)
+        threads.run(
+            _few_gradients, -(-d // (GROUP * panel)), args, 2 * n * d * f / threads.FLOPS_PER_SECOND
+        )
         return dx
     dx = conv2d_backward_input(_as_image_row(dy), _as_image_row(w), (1, 1, n, d), *_ONE_BY_ONE)
     return dx.reshape(n, d)

@@ -13,6 +13,7 @@ Nothing is ever handed out while an array on it lives. Contents are whatever was
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 import threading
@@ -106,7 +107,7 @@ class _Owner(_Block):
 def _fresh(size: int) -> _Block:
     """Return so many bytes of new memory, aligned."""
     block = np.empty(size + ALIGNMENT, np.uint8)
-    start = -block.ctypes.data % ALIGNMENT
+    start = -ctypes.addressof(ctypes.c_char.from_buffer(block)) % ALIGNMENT
     return block[start : start + size].view(_Block)
 
 

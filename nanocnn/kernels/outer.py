@@ -20,10 +20,11 @@ from .copies import make_copy
 from .jit import TALL_ROWS, TILE_ROWS, TILE_VECTORS, U, kernel
 from .microkernel import ACCUMULATE, tall_product, tile_product
 from .panels import copy_panel
-from .prefetch import prefetch_ahead
+from .prefetch import prefetch, prefetch_ahead
 from .product import is_tall
 
 PANELS_THAT_PAY = 4  # with as many panels, a copy of x's rows costs less than it saves
+FEW_PIXELS = 64  # are read anew for each tile of rows, and must be asked for
 TILES = 4  # of rows that are copied in one go, so that whole cache lines are read
 copy_rows = make_copy(TILE_ROWS)
 
@@ -78,7 +79,7 @@ def _pack_rows(A, rows, row, tiles, a0, segments, count, step, size, packed):
 
 
 @kernel
-def _add_columns(packed, size, panel, columns, total):
+def add_columns(packed, size, panel, columns, total):
     """Add the copied pixels to total[column], in float64, eight neighbours at a time."""
     for q in range(0, columns, panel):
         there = min(panel, columns - q)
@@ -98,6 +99,14 @@ def _add_columns(packed, size, panel, columns, total):
 
 
 @kernel
+def _ask_for_rows(A, a, segments, count, step):
+    """Ask for what lies at `a` in all pixels: 64 bytes, two tiles of rows that are neighbours."""
+    for s in range(count):
+        for l in range(segments[s, 2]):
+            prefetch(A, a + segments[s, 0] + l * step, 0)
+
+
+@kernel
 def _block_product(A, rows, row_first, row_last, a0, segments, count, a_step, B, places, b0, b_step,
                    q_first, q_last, columns, panel, C, out, c0, start, packed, packed_rows,
                    own_rows, own_out, total):  # fmt: skip
@@ -107,7 +116,7 @@ def _block_product(A, rows, row_first, row_last, a0, segments, count, a_step, B,
     width = min(columns, q_last * panel) - q_first * panel
     _pack_panels(B, places, b0 + q_first * panel, count, length, b_step, width, panel, packed)
     if total.size > 0:
-        _add_columns(packed, size, panel, width, total[b0 + q_first * panel :])
+        add_columns(packed, size, panel, width, total[b0 + q_first * panel :])
     whole = segments[count:]  # one more segment: all pixels, as they lie in the copies
     whole[0, 0], whole[0, 1], whole[0, 2] = 0, 0, size
     copy = q_last - q_first >= PANELS_THAT_PAY and _neighbours(rows, row_first, row_last) == TILES
@@ -121,6 +130,9 @@ def _block_product(A, rows, row_first, row_last, a0, segments, count, a_step, B,
         tiles = _neighbours(rows, row, row_last) if copy else 0
         if copy:
             _pack_rows(A, rows, row, tiles, a0, segments, count, a_step, size, packed_rows)
+        elif size <= FEW_PIXELS and (row - row_first) // TILE_ROWS % 2 == 0:
+            ahead = rows[min(row + 2 * TILE_ROWS, row_last - 1)]
+            _ask_for_rows(A, a0 + ahead, segments, count, a_step)
         for k in range(max(1, tiles)):
             own_out[:] = out[row : row + TILE_ROWS]
             for q in range(q_first, q_last):

@@ -77,7 +77,13 @@ def turn_panel(w, start, step, there, depth, packed, place, panel):
 
 
 def in_panels(w, rows, columns, groups):
-    """Return w (rows, groups * columns) in panels, their number in a group, and their width."""
+    """Return w (rows, groups * columns) in panels, their number in a group, and their width.
+
+    That is w itself where it is as wide as one.
+    """
+    panel = panel_width(w.itemsize)
+    if groups == 1 and columns == panel:
+        return memory.flat(w), 1, panel
     return _run(_pack, rows, w, rows, (rows,), columns, groups)
 
 

@@ -16,11 +16,23 @@ from .prefetch import prefetch_ahead
 MOST_ASKED = 256  # channels; of more, asking takes longer than it saves
 
 
-@inline
-def _newest(rectangles, chunks, segments, r):
-    """Return how far behind a row its last segment starts: what no pixel before it has read."""
+@kernel
+def _unseen(rectangles, r, chunks, segments, unseen):
+    """List where in a window the rows begin that the line above has not read; return how many.
+
+    With stride 1 the last one, with stride 2 two. Segments in one row are listed once.
+    """
+    width, line, pixel = rectangles[r, 1], rectangles[r, 4], rectangles[r, 5]
     end = chunks[rectangles[r, 11] - 1, 1]
-    return segments[end - 1, 0] if end > 0 else 0
+    count = 0
+    for s in range(end - 1, chunks[rectangles[r, 10], 0] - 1, -1):
+        place = segments[s, 0]
+        if count > 0 and place + line <= unseen[0]:
+            break
+        if count == 0 or unseen[count - 1] - place >= width * pixel:
+            unseen[count] = place
+            count += 1
+    return count
 
 
 @kernel
@@ -73,6 +85,7 @@ def gather_product(first, last, A, B, b_panel, b_step, bias, has_bias, C, rectan
         block = max(block, items[t, 2] - items[t, 1])
     rows = np.empty(block + TILE_ROWS, np.int64)
     out = np.empty(block + TILE_ROWS, np.int64)
+    unseen = np.zeros(len(segments) + 1, np.int64)
     relu = 1 if activation == RELU else 0
     for t in range(first, last):
         r, p0, p1, q0, q1 = items[t, 0], items[t, 1], items[t, 2], items[t, 3], items[t, 4]
@@ -82,7 +95,7 @@ def gather_product(first, last, A, B, b_panel, b_step, bias, has_bias, C, rectan
         for p in range(count, count + TILE_ROWS):  # a last tile repeats the last pixel
             rows[p] = rows[count - 1]
             out[p] = out[count - 1]
-        newest = _newest(rectangles, chunks, segments, r)
+        pixel, news = rectangles[r, 5], _unseen(rectangles, r, chunks, segments, unseen)
         for q in range(q0, q1):
             group = q // panels
             column = (q - group * panels) * panel
@@ -98,9 +111,12 @@ def gather_product(first, last, A, B, b_panel, b_step, bias, has_bias, C, rectan
                 while p < count:
                     tall = there <= panel // TILE_VECTORS and is_tall(rows, p, count)
                     height = TALL_ROWS if tall else TILE_ROWS
-                    if ask:
+                    if ask and rows[p + height - 1] - rows[p] == (height - 1) * pixel:
+                        for k in range(news):
+                            prefetch_ahead(A, rows[p] + unseen[k], height * pixel)
+                    elif ask:
                         for k in range(height):
-                            prefetch_ahead(A, rows[p + k] + newest + group * depth, depth)
+                            prefetch_ahead(A, rows[p + k] + unseen[0], pixel)
                     if tall:
                         tall_product(A, rows, p, group * depth, segments, chunks[chunk, 0],
                                      chunks[chunk, 1], 1, B, q * b_panel, b_step, C, out, c0, there,

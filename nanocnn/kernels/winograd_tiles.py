@@ -60,9 +60,10 @@ def _border(size, r0, q0, h, w, there):
 def _ask_for_next(x, place, size, row, pixel):
     """Ask for what the next tile reads behind this one of `size` x `size` pixels at `place`.
 
-    The processor does not guess it: too many rows are read, a few pixels of each at a time.
+    The processor does not guess it: too many rows are read, a few pixels of each at a time. The
+    first rows have been read by the tiles above.
     """
-    for k in range(size):
+    for k in range(size - TILE, size):
         for l in range(TILE):
             prefetch(x, place + k * row + (size + l) * pixel, 0)
 
