@@ -14,7 +14,7 @@ import numba
 import numpy as np
 
 from nanocnn import config, kernels
-from nanocnn.kernels import threads, winograd
+from nanocnn.kernels import threads, winners, winograd
 
 Signature = tuple[Any, ...]
 PADDING = ((1, 1), (1, 1))
@@ -77,6 +77,9 @@ def calls(dtype: np.dtype[Any]) -> Iterator[tuple[Callable[..., Any], tuple[Any,
         yield winograd.winograd_backward_input, (y, w, x.shape, PADDING)
         yield winograd.winograd_backward_weight, (y, x, PADDING)  # many tiles: in parts
         yield winograd.winograd_backward_weight, (y[:, :8, :8], x[:, :8, :8], PADDING)
+        pooled = array(1, 64, 64, 16)
+        args = (pooled, pooled, pooled.astype(np.uint8), thin, array(3, 3, 3, 16), y.shape)
+        yield winners.conv2d_max_pool2d_backward, (*args, GEOMETRY, APART, False, True)
     half = array(1, 64, 64, 8)
     for window in (APART, OVERLAPPING):
         yield kernels.max_pool2d_forward, (x, *window)

@@ -56,8 +56,18 @@ def _vector_bytes(features: set[str]) -> int:
 
 FEATURES = _host_features()
 VECTOR_BYTES = _vector_bytes(FEATURES)
+ON_ARM = llvm.get_default_triple().startswith(("aarch64", "arm64"))
 # A processor without a fused multiply-add instruction would turn llvm.fma into a library call.
-HAS_FMA = "fma" in FEATURES or llvm.get_default_triple().startswith(("aarch64", "arm64"))
+HAS_FMA = "fma" in FEATURES or ON_ARM
+# Each of 16 bytes is one of another 16, which a vector chooses: LLVM has no common name for it.
+_X86_SHUFFLES = {
+    64: ("avx512bw", "llvm.x86.avx512.pshuf.b.512"),
+    32: ("avx2", "llvm.x86.avx2.pshuf.b"),
+    16: ("ssse3", "llvm.x86.ssse3.pshuf.b.128"),
+}
+_ARM_SHUFFLE = ("neon", "llvm.aarch64.neon.tbl1.v16i8")
+_FEATURE, BYTE_SHUFFLE = _ARM_SHUFFLE if ON_ARM else _X86_SHUFFLES[VECTOR_BYTES]
+HAS_BYTE_SHUFFLE = _FEATURE in FEATURES or not JIT
 # Rows of the register tile: 6 x 2 accumulators, 2 panel vectors and 1 broadcast fill the 16
 # registers of AVX2 and SSE; AVX-512 has 32 and needs fewer loads per product with 8 rows.
 TILE_ROWS = 8 if VECTOR_BYTES == 64 else 6

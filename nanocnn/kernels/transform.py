@@ -26,6 +26,7 @@ from .jit import HAS_FMA, JIT, VECTOR_BYTES
 from .shared_sums import product
 
 LANES = VECTOR_BYTES // 4
+REAL = ir.FloatType()
 
 
 class _Arrays:
@@ -114,19 +115,19 @@ class _Emit:
     def add_times(self, total, x, factor):
         return self.b.call(self.fma, [x, self.constant(factor), total])
 
-    def further(self, place, step):
-        return self.b.gep(place, [step], source_etype=ir.FloatType())
+    def further(self, place, step, scalar=REAL):
+        return self.b.gep(place, [step], source_etype=scalar)
 
-    def grid(self, start, n, row, column):
+    def grid(self, start, n, row, column, scalar=REAL):
         """n x n places, each found from the one before it: a table of all the products of steps
         would not fit in the registers."""
         rows = [start]
         for _ in range(n - 1):
-            rows.append(self.further(rows[-1], row))
+            rows.append(self.further(rows[-1], row, scalar))
         lines = [[place] for place in rows]
         for line in lines:
             for _ in range(n - 1):
-                line.append(self.further(line[-1], column))
+                line.append(self.further(line[-1], column, scalar))
         return lines
 
     def between(self, n, first, end):
@@ -223,5 +224,68 @@ def _make_intrinsic(matrix, side, finish):
         @intrinsic
         def transform(typing, S, s0, s_row, s_col, D, d0, d_row, d_col, border):
             return types.void(S, i, i, i, D, i, i, i, border), codegen
+
+    return transform
+
+
+def make_winner_transform(matrix, within=0):
+    """Return `transform(dy, winner, o, row, column, D, d0, d_row, d_col)`, called from kernels.
+
+    S is what max pooling hands down: of the 2x2 pixels in a window the one that won gets dy, the
+    others 0. The windows lie at o + k * row + l * column; S begins with the first one's first pixel
+    or, with `within` = 1, with its last.
+    """
+    make = _make_intrinsic_of_winners if JIT else _make_twin_of_winners
+    return make([[float(v) for v in row] for row in matrix], within)
+
+
+def _make_twin_of_winners(matrix, within):
+    """Return the same in plain Python."""
+
+    def twin(dy, winner, o, row, column, D, d0, d_row, d_col):
+        lane = np.arange(LANES)
+
+        def load(k, l):
+            (m, u), (n, v) = divmod(k + within, 2), divmod(l + within, 2)
+            place = o + m * row + n * column + lane
+            return np.where(winner[place] == 2 * u + v, dy[place], np.float32(0))
+
+        def store(k, l, value):
+            D[d0 + k * d_row + l * d_col + lane] = value
+
+        _both_sides(_Arrays, matrix, load, store)
+
+    return twin
+
+
+def _make_intrinsic_of_winners(matrix, within):
+    """Return the compiled form."""
+    windows = (len(matrix[0]) + within + 1) // 2
+
+    def codegen(context, b, signature, args):
+        ops, byte = _Emit(b), ir.IntType(8)
+
+        def grid(n, start, size, row, column, scalar):
+            data = context.make_array(signature.args[n])(context, b, args[n]).data
+            return ops.grid(ops.further(data, args[start], scalar), size, row, column, scalar)
+
+        upstream = grid(0, 2, windows, *args[3:5], REAL)
+        winners = grid(1, 2, windows, *args[3:5], byte)
+        targets = grid(5, 6, len(matrix), *args[7:9], REAL)
+
+        def load(k, l):
+            (m, u), (n, v) = divmod(k + within, 2), divmod(l + within, 2)
+            won = b.load(winners[m][n], align=1, typ=ir.VectorType(byte, LANES))
+            mine = b.icmp_unsigned("==", won, ir.Constant(won.type, [2 * u + v] * LANES))
+            return b.select(mine, ops.load(upstream[m][n]), ops.constant(0))
+
+        _both_sides(ops, matrix, load, lambda k, l, value: ops.store(value, targets[k][l]))
+        return context.get_dummy_value()
+
+    i = types.intp
+
+    @intrinsic
+    def transform(typing, dy, winner, o, row, column, D, d0, d_row, d_col):
+        return types.void(dy, winner, i, i, i, D, i, i, i), codegen
 
     return transform

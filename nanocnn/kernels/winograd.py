@@ -34,6 +34,7 @@ LEAST_SUMMED = 48  # tiles of a block in dw: dU is read and written once for eac
 PARTS = 4  # of the tiles in dw, each with its own dU ...
 PART_BYTES = 3 << 20  # ... where that is at most this large, and is added to many times;
 PART_TILES = 512  # with fewer tiles, or a larger dU, V and Z of many tiles are stored
+NOBODY = np.zeros(0, np.uint8)  # no winners: an image of its own
 STORE_BYTES = 24 << 20  # of V and Z that are stored at a time: they stay in the last-level cache
 
 
@@ -99,6 +100,18 @@ def winograd_pools(f, activation, window, steps):
     return window == steps == (2, 2) and whole and ACTIVATIONS[activation] <= RELU
 
 
+def winograd_unpools(x_shape, f, padding, window, steps):
+    """Tell whether (W2) and (W3) can take what max pooling hands down from its winners alone.
+
+    Tiles then begin with a window in both directions, or within one; and U is stored.
+    """
+    n, h, width, c = x_shape
+    (top, _), (left, _) = padding
+    tiles = n * -(-h // TILE) * -(-width // TILE)
+    fits = window == steps == (2, 2) and f % LANES == 0 and (top - left) % 2 == 0
+    return fits and not _is_deep(tiles, _up(c, LANES))
+
+
 def winograd_max_pool2d_forward(x, w, b, padding, activation=None):
     """(W2), relu or nothing, and (P1) of windows of 2x2 pixels, with each one's winner."""
     return _forward((x,), w, (w.shape[3],), b, padding, activation, pooled=True)
@@ -117,13 +130,15 @@ def winograd_backward_pair(dy, w, channels, padding):
     return _forward((dy,), w, channels, None, around, None, turned=True)
 
 
-def _forward(images, w, channels, b, padding, activation, pooled=False, turned=False):
+def _forward(images, w, channels, b, padding, activation, pooled=False, turned=False, won=NOBODY):
     """Convolve with w, or with w turned by 180 degrees, C and F exchanged.
 
     The channels of one or two `images` are taken together; those of the result are cut into one or
     two images of so many `channels` each.
     """
     n, h, width, c1 = images[0].shape
+    if won.size:  # windows of 2x2 pixels
+        h, width = 2 * h, 2 * width
     c, f = sum(image.shape[3] for image in images), sum(channels)
     (top, bottom), (left, right) = padding
     oh, ow = h + top + bottom - 2, width + left + right - 2
@@ -142,7 +157,7 @@ def _forward(images, w, channels, b, padding, activation, pooled=False, turned=F
     x, y = _both(images), _both(found)
     which = ACTIVATIONS[activation]
     seconds = 2 * POINTS * tiles * c * f / threads.FLOPS_PER_SECOND
-    is_deep = not pooled and _is_deep(tiles, f_full)
+    is_deep = not pooled and not won.size and _is_deep(tiles, f_full)
     if is_deep:
         w = memory.flat(w) if turned else _filled(w, _up(f, panel))
         V = memory.empty((POINTS * loops.table_step(tiles * c_full),), np.float32)
@@ -153,30 +168,43 @@ def _forward(images, w, channels, b, padding, activation, pooled=False, turned=F
         threads.run(deep.forward_panels, -(-f // panel), args, seconds)
     else:
         U = _transformed_filters(w, c, f, panel, turned)
-        args = (*x, U, bias, *y, winner.reshape(-1), h, width, c1, c, c_full, oh, ow, channels[0],
-                f, f_full, top, left, th, tw, tiles, block, panel, int(which == RELU))  # fmt: skip
+        args = (*x, won.reshape(-1), U, bias, *y, winner.reshape(-1), h, width, c1, c, c_full, oh,
+                ow, channels[0], f, f_full, top, left, th, tw, tiles, block, panel,
+                int(which == RELU))  # fmt: skip
         threads.run(loops.forward, -(-tiles // block), args, seconds)
     if pooled:
         return (*found, winner)
     return found if which <= RELU else [elementwise.forward(y, which) for y in found]
 
 
-def winograd_backward_weight(dy, x, padding):
+def winograd_backward_input_pooled(dy, won, w, x_shape, padding):
+    """The same of (P2) of dy: windows of 2x2 pixels, of which `won` are the winners."""
+    (top, _), (left, _) = padding
+    bottom, right = x_shape[1] - 2 * dy.shape[1] + top, x_shape[2] - 2 * dy.shape[2] + left
+    around = (2 - top, bottom), (2 - left, right)
+    (dx,) = _forward((dy,), w, x_shape[3:], None, around, None, turned=True, won=won)
+    return dx
+
+
+def winograd_backward_weight(dy, x, padding, won=NOBODY):
     """(W3): in parts with sums of their own, or over stored V and Z where dU is large.
 
-    x may be two images whose channels are taken together.
+    x may be two images whose channels are taken together. With `won`, the winners in windows of
+    2x2 pixels, it is (P2) of dy that is summed.
     """
     images = halves(x)
     n, h, width, c1 = images[0].shape
     c = sum(image.shape[3] for image in images)
     _, oh, ow, f = dy.shape
+    if won.size:
+        oh, ow = 2 * oh, 2 * ow
     (top, _), (left, _) = padding
     panel = panel_width(4)
     c_full, f_full = _up(c, LANES), _up(f, LANES)
     th, tw = -(-oh // TILE), -(-ow // TILE)
     tiles, size = n * th * tw, POINTS * c * f_full
     sizes = (h, width, c1, c, c_full, oh, ow, f, f_full, top, left, th, tw)
-    images = (*_both(images), memory.flat(dy))
+    images = (*_both(images), memory.flat(dy), won.reshape(-1))
     seconds = 2 * tiles * size / threads.FLOPS_PER_SECOND
     dw = memory.empty((3, 3, c, f_full), np.float32)
     if 4 * size <= PART_BYTES and tiles >= PART_TILES:

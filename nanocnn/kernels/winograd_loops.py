@@ -12,6 +12,7 @@ import numpy as np
 from .jit import TALL_ROWS, TILE_ROWS, I, as_written, kernel
 from .microkernel import ACCUMULATE, ZERO, tall_product, tile_product
 from .transform import LANES
+from .winner_tiles import winner_tiles
 from .winograd_tiles import (
     PATCH,
     POINTS,
@@ -103,11 +104,12 @@ def turned_filters(first, last, w, U, c, f, f_full, panel):
 
 
 @kernel
-def forward(first, last, x, x2, U, bias, y, y2, winner, h, w, c1, c, c_full, oh, ow, f1, f, f_full,
-            top, left, th, tw, tiles, block, panel, relu):  # fmt: skip
+def forward(first, last, x, x2, won, U, bias, y, y2, winner, h, w, c1, c, c_full, oh, ow, f1, f,
+            f_full, top, left, th, tw, tiles, block, panel, relu):  # fmt: skip
     """(W2), and (P1) of 2x2 pixels where `winner` is not empty: items are blocks of tiles.
 
     x and x2, y and y2 are two images whose channels stand for those of one, c1 and f1 in the first.
+    Where `won` is not empty, x is what (P2) gives to these winners of its windows.
     """
     places = np.array([0, f_full, TILE * f_full, (TILE + 1) * f_full])
     taps = np.arange(4)
@@ -123,8 +125,12 @@ def forward(first, last, x, x2, U, bias, y, y2, winner, h, w, c1, c, c_full, oh,
         count = min(block, tiles - g0)
         rows_of(count, c_full, rows)
         rows_of(count, f_full, out)
-        input_tiles(g0, count, x, x2, h, w, c1, c, top, left, th, tw, V, I(0), c_full, v_step,
-                    columns)  # fmt: skip
+        if won.size:
+            winner_tiles(g0, count, x, won, h // 2, w // 2, c, top, left, th, tw, V, I(0), c_full,
+                         v_step, columns, True)  # fmt: skip
+        else:
+            input_tiles(g0, count, x, x2, h, w, c1, c, top, left, th, tw, V, I(0), c_full, v_step,
+                        columns)  # fmt: skip
         for p in range(POINTS):
             for q in range(panels):
                 u = p * u_step + q * c * panel
@@ -154,9 +160,11 @@ def forward(first, last, x, x2, U, bias, y, y2, winner, h, w, c1, c, c_full, oh,
 
 
 @kernel
-def transform_both(first, last, x, x2, dy, V, Z, h, w, c1, c, c_full, oh, ow, f, f_full, top, left,
-                   th, tw, g0, size, v_width, z_width):  # fmt: skip
+def transform_both(first, last, x, x2, dy, won, V, Z, h, w, c1, c, c_full, oh, ow, f, f_full, top,
+                   left, th, tw, g0, size, v_width, z_width):  # fmt: skip
     """V and Z of the tiles g0 + first ... g0 + last - 1, into tables of `size` tiles.
+
+    Where `won` is not empty, dy is what (P2) gives to these winners of its windows.
 
     Of each tile `v_width` channels lie side by side, and behind them those of the next tile.
     """
@@ -167,8 +175,12 @@ def transform_both(first, last, x, x2, dy, V, Z, h, w, c1, c, c_full, oh, ow, f,
     count = last - first
     input_tiles(g0 + first, count, x, x2, h, w, c1, c, top, left, th, tw, V, first * v_width,
                 v_width, v_step, v_columns)  # fmt: skip
-    upstream_tiles(g0 + first, count, dy, oh, ow, f, th, tw, Z, first * z_width, z_width, z_step,
-                   z_columns)  # fmt: skip
+    if won.size:
+        winner_tiles(g0 + first, count, dy, won, oh // 2, ow // 2, f, I(0), I(0), th, tw, Z,
+                     first * z_width, z_width, z_step, z_columns, False)  # fmt: skip
+    else:
+        upstream_tiles(g0 + first, count, dy, oh, ow, f, th, tw, Z, first * z_width, z_width,
+                       z_step, z_columns)  # fmt: skip
 
 
 @kernel
@@ -200,8 +212,8 @@ def sum_products(first, last, V, Z, dU, du0, c, c_full, f_full, count, size, pan
 
 
 @kernel
-def backward_weight_parts(first, last, x, x2, dy, dU, h, w, c1, c, c_full, oh, ow, f, f_full, top,
-                          left, th, tw, tiles, parts, block, panel):  # fmt: skip
+def backward_weight_parts(first, last, x, x2, dy, won, dU, h, w, c1, c, c_full, oh, ow, f, f_full,
+                          top, left, th, tw, tiles, parts, block, panel):  # fmt: skip
     """(W3) without the last step; items are parts of the tiles, each with a dU of its own."""
     V, Z = (
         np.empty(POINTS * table_step(block * c_full), np.float32),
@@ -213,8 +225,8 @@ def backward_weight_parts(first, last, x, x2, dy, dU, h, w, c1, c, c_full, oh, o
         start = ZERO
         while g0 < end:
             count = min(block, end - g0)
-            transform_both(I(0), count, x, x2, dy, V, Z, h, w, c1, c, c_full, oh, ow, f, f_full,
-                           top, left, th, tw, g0, block, c_full, f_full)  # fmt: skip
+            transform_both(I(0), count, x, x2, dy, won, V, Z, h, w, c1, c, c_full, oh, ow, f,
+                           f_full, top, left, th, tw, g0, block, c_full, f_full)  # fmt: skip
             sum_products(0, POINTS * panels, V, Z, dU, part * POINTS * c * f_full, c, c_full,
                          f_full, count, block, panel, start)  # fmt: skip
             start = ACCUMULATE

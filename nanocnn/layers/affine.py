@@ -22,6 +22,12 @@ def check_count(label: str, what: str, value: object) -> int:
     return int(value)
 
 
+def named_grads(dw: Array | None, db: Array | None) -> dict[str, Array]:
+    """Return those of the two gradients that were computed, by their parameters' names."""
+    grads = {"w": dw, "b": db}
+    return {key: g for key, g in grads.items() if g is not None}
+
+
 class Affine(Layer):
     """Abstract: y = activation(op(x, w) + b), with w (or several) and b learnt."""
 
@@ -76,8 +82,7 @@ class Affine(Layer):
     ) -> tuple[Array | None, dict[str, Array]]:
         dz = unfollow(dy, cache, self.activation)
         dx, dw, db = self._op_backward(dz, cache.op, need_dx, self.trainable)
-        grads = {"w": dw, "b": db}
-        return dx, {key: g for key, g in grads.items() if g is not None}
+        return dx, named_grads(dw, db)
 
     def without_activation(self: Self) -> Self:
         """Return a layer that shares this one's parameters and stops before the activation."""

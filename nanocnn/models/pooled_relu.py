@@ -12,7 +12,8 @@ the article's network a of the first layer is 65 MB for 32 images, more than eve
 training step has to keep, and dz and da were as large again.
 
 Since nobody needs a any more, it is not even made: the compiled convolution pools a band of rows
-while it is in the cache.
+while it is in the cache. Nor is dz, in most cases: pooling hands dp and its winners to the
+convolution as they are.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ from .. import ops
 from .._backend import current_backend
 from ..layers import Conv2D, MaxPool2D
 from ..layers.activations import Followed
+from ..layers.affine import named_grads
 from ..layers.base import Array, Layer, Rng
 from ..ops.activations import OutputCache
-from ..ops.conv_pool import conv2d_max_pool2d_forward
+from ..ops.conv_pool import conv2d_max_pool2d_backward, conv2d_max_pool2d_forward
 from ..ops.pool import MaxPool2DCache
 
 
@@ -46,6 +48,14 @@ def with_pooled_slopes(layers: Sequence[Layer]) -> list[Layer]:
 class _Pooled(NamedTuple):
     """What a convolution hands over that has pooled already."""
 
+    y: Array
+    cache: MaxPool2DCache
+
+
+class _ToWinners(NamedTuple):
+    """What pooling hands back to such a convolution: the gradient of y, not of what was pooled."""
+
+    dy: Array
     y: Array
     cache: MaxPool2DCache
 
@@ -69,9 +79,14 @@ class _ConvWithoutSlope(Layer):
         return _Pooled(y, pool_cache), Followed(conv_cache, None)
 
     def backward(
-        self, dy: Array, cache: Followed, *, need_dx: bool = True
+        self, dy: Array | _ToWinners, cache: Followed, *, need_dx: bool = True
     ) -> tuple[Array | None, dict[str, Array]]:
-        return self.conv.backward(dy, cache, need_dx=need_dx)
+        if not isinstance(dy, _ToWinners):
+            return self.conv.backward(dy, cache, need_dx=need_dx)
+        dx, dw, db = conv2d_max_pool2d_backward(
+            dy.dy, dy.y, cache.op, dy.cache, need_dx=need_dx, need_dw=self.conv.trainable
+        )
+        return dx, named_grads(dw, db)
 
 
 @final
@@ -90,7 +105,9 @@ class _PoolWithSlope(Layer):
 
     def backward(
         self, dy: Array, cache: Followed, *, need_dx: bool = True
-    ) -> tuple[Array | None, dict[str, Array]]:
+    ) -> tuple[Any, dict[str, Array]]:
         if not need_dx:
             return None, {}
+        if current_backend() == "numba":
+            return _ToWinners(dy, cache.activation.y, cache.op), {}
         return self.pool.backward(ops.relu_backward(dy, cache.activation), cache.op)

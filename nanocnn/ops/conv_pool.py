@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 from .._backend import current_backend, rung
-from ._checks import Array
-from .conv import Conv2DCache, check_conv2d, conv2d_forward, conv2d_geometry
-from .pool import MaxPool2DCache, check_window, max_pool2d_forward
+from ._checks import Array, check_floats, check_shape
+from .activations import OutputCache, relu_backward
+from .conv import Conv2DCache, check_conv2d, conv2d_backward, conv2d_forward, conv2d_geometry
+from .pool import MaxPool2DCache, check_window, max_pool2d_backward, max_pool2d_forward
 
 
 def conv2d_max_pool2d_forward(
@@ -57,3 +59,54 @@ def conv2d_max_pool2d_forward(
         Conv2DCache(x, w, None, b is not None, *geometry, None, z_shape),
         MaxPool2DCache(winner, z_shape, *window),
     )
+
+
+def _winners() -> ModuleType:
+    from ..kernels import winners  # with the rung, not before: it brings Numba along
+
+    return winners
+
+
+def conv2d_max_pool2d_backward(
+    dy: Array,
+    y: Array | None,
+    conv_cache: Conv2DCache,
+    pool_cache: MaxPool2DCache,
+    *,
+    need_dx: bool = True,
+    need_dw: bool = True,
+) -> tuple[Array | None, Array | None, Array | None]:
+    r"""Carry a gradient back through `conv2d_max_pool2d_forward`: (C2) to (C4) of (P2) of (A2).
+
+    Compiled, with windows of 2x2 pixels in float32, dz is never there, which is four times as large
+    as dy and 0 but for the winners: dw is summed over windows instead of pixels, and where it is
+    Winograd's, its tiles are made from the winners. See `nanocnn.kernels.winners`.
+
+    Parameters
+    ----------
+    dy : (N, PH, PW, F) float array
+        Gradient of the loss with respect to y.
+    y : (N, PH, PW, F) array or None
+        What was pooled, where the activation was relu; None where there was none.
+    conv_cache, pool_cache : Conv2DCache, MaxPool2DCache
+        From `conv2d_max_pool2d_forward`.
+    need_dx, need_dw : bool
+        What to compute.
+
+    Returns
+    -------
+    dx, dw, db
+        As of `conv2d_backward`.
+    """
+    if current_backend() != "numba":
+        dp = dy if y is None else relu_backward(dy, OutputCache(y))
+        dz = max_pool2d_backward(dp, pool_cache)
+        return conv2d_backward(dz, conv_cache, need_dx=need_dx, need_dw=need_dw)
+    check_floats("conv2d backward", x=conv_cache.x, dy=dy)
+    check_shape("conv2d backward", "dy", dy, pool_cache.winner.shape)
+    winner, z_shape, *pool = pool_cache
+    conv = conv_cache.stride, conv_cache.padding, conv_cache.dilation, conv_cache.groups
+    dx, dw, db = _winners().conv2d_max_pool2d_backward(
+        dy, y, winner, conv_cache.x, conv_cache.w, z_shape, conv, tuple(pool), need_dx, need_dw
+    )
+    return dx, dw, db if conv_cache.has_bias else None

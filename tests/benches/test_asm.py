@@ -24,7 +24,7 @@ from benchmarks.assembly.rows import (
     rows_of,
 )
 from nanocnn import kernels
-from nanocnn.kernels import tile
+from nanocnn.kernels import quads, tile
 from nanocnn.kernels.jit import TALL_ROWS, TILE_ROWS, TILE_VECTORS, VECTOR_BYTES
 
 ROOT = Path(__file__).parents[2]
@@ -208,6 +208,20 @@ def test_the_windows_in_a_tile_are_pooled_without_a_loop_over_taps() -> None:
         assert counts.bits == 8 * VECTOR_BYTES
         assert counts.loads == 4
         assert counts.spills == counts.calls == 0
+
+
+@pytest.mark.compiled
+def test_the_sums_over_winners_stay_in_registers() -> None:
+    """A load for each row, a shuffle and a multiply-add for each sum, nothing stored."""
+    rows = rows_of(compiled(*find("float32", "sum_over_windows")), "float32")
+    (sums,) = [row.counts for row in rows if row.counts.fmas]
+    windows = sums.fmas // (quads.ROWS * quads.VECTORS)
+    assert windows in (1, 2)  # with 16 registers the compiler takes two in one go
+    assert sums.fmas == sums.kinds["vector"] == windows * quads.ROWS * quads.VECTORS
+    assert sums.loads + sums.broadcasts == windows * (quads.ROWS + 2 * quads.VECTORS)
+    assert sums.bits == 8 * VECTOR_BYTES
+    assert sums.stores == sums.calls == 0
+    assert sums.spills <= (3 if windows == 2 else 0)  # addresses
 
 
 @pytest.mark.compiled

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nanocnn import kernels
-from nanocnn.kernels import pair, winograd
+from nanocnn.kernels import pair, winners, winograd
 from nanocnn.kernels.jit import panel_width
 from nanocnn.kernels.transform import LANES
 from tests.sizes import sized
@@ -67,12 +67,19 @@ LABELS = (C * IMAGES[..., 0]).astype(np.int32).reshape(4, -1) - 1  # some are ig
 OVERLAP = (X.reshape(4, -1, C), LABELS, 1.0 + IMAGES[..., 1].reshape(4, -1), np.ones(C))
 TWO_CLASSES = (OVERLAP[0][..., :2].copy(), LABELS % 3 - 1, None, np.ones(2))
 HALF, PAIR_W = normal(*PIXELS, LANES), normal(3, 3, 2 * LANES, F, seed=1)
+POOLED_DY = normal(PIXELS[0], PIXELS[1] // 2, PIXELS[2] // 2, PANEL, seed=7)
+WINNER, POOLED_W = (4 * POOLED_DY).astype(np.int64).astype(np.uint8) % 4, normal(3, 3, C, PANEL)
 WORK: dict[str, Callable[[], list[np.ndarray]]] = {
     "conv2d_forward": lambda: [kernels.conv2d_forward(X, W, B, *SAME, "tanh")],
     "conv2d_forward, deep": deep,
     "conv2d_max_pool2d_forward": lambda: [  # in bands, and by Winograd
         *kernels.conv2d_max_pool2d_forward(X, W, B, (2, 2), *SAME[1:], "tanh", *HALVES),
         *kernels.conv2d_max_pool2d_forward(X, W[..., :PANEL], None, *SAME, "relu", *HALVES),
+    ],
+    "conv2d_max_pool2d_backward": lambda: [  # over windows, and in Winograd's tiles
+        *winners._weight_and_bias(POOLED_DY, None, WINNER, X, (3, 3, C, PANEL), SAME[1]),
+        winograd.winograd_backward_weight(POOLED_DY, X, SAME[1], WINNER),
+        winograd.winograd_backward_input_pooled(POOLED_DY, WINNER, POOLED_W, X.shape, SAME[1]),
     ],
     "conv2d_pair": lambda: [
         pair.pair_forward(HALF, HALF, PAIR_W, B, SAME[1], "tanh"),

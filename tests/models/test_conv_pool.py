@@ -130,10 +130,8 @@ def one_thread() -> Iterator[None]:
 @pytest.mark.compiled
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("filters", [8, 64, 20], ids=["bands", "Winograd", "two passes"])
-def test_the_largest_array_is_made_in_the_backward_pass_alone(
-    filters: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Two of three kinds never make it going forward; the third shows that it would be seen.
+def test_the_largest_array_is_never_made(filters: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of three kinds never make it, nor its gradient; the third shows that it would be seen.
 
     Where filters do not fill Winograd's vectors, one kernel follows the other.
     """
@@ -150,7 +148,7 @@ def test_the_largest_array_is_made_in_the_backward_pass_alone(
     assert alone > largest + kept
     if filters == 20:
         assert min(inference, training) > largest + kept
+        assert largest < backward < 2 * largest  # dz, which is 0 but at the winners
     else:
         assert kept < min(inference, training)
-        assert max(inference, training) < 0.6 * largest
-    assert largest < backward < 2 * largest  # dz, which is 0 but at the winners
+        assert max(inference, training, backward) < 0.7 * largest

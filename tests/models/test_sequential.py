@@ -109,7 +109,9 @@ def test_backward_equals_layer_after_layer(rung: str) -> None:
             expected |= {f"{layer.name}.{k}": g for k, g in own_grads.items()}
     np.testing.assert_array_equal(y, a)
     np.testing.assert_array_equal(dx, d)
-    assert same(grads, {key: expected[key] for key in model.params})
+    assert list(grads) == list(model.params)
+    for key, g in grads.items():  # some are sums over windows, compiled, and not over pixels
+        np.testing.assert_allclose(g, expected[key], rtol=0, atol=1e-14, strict=True)
     assert same(vars(model), before)
 
 

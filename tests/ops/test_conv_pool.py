@@ -9,7 +9,7 @@ import pytest
 
 import nanocnn as nc
 from nanocnn import ops
-from nanocnn.ops.conv_pool import conv2d_max_pool2d_forward
+from nanocnn.ops.conv_pool import conv2d_max_pool2d_backward, conv2d_max_pool2d_forward
 
 CONV: dict[str, Any] = {"stride": 1, "padding": "valid", "dilation": 1, "groups": 1}
 POOL: dict[str, Any] = {"window": 2, "stride": None, "padding": "valid"}
@@ -110,6 +110,42 @@ def test_the_caches_are_what_the_backward_passes_need(
         for ours, theirs in zip(found, expected, strict=True):
             if theirs is not None:
                 np.testing.assert_array_equal(ours, theirs, strict=True)
+
+
+@pytest.mark.parametrize("backward_on", nc.BACKENDS)
+@pytest.mark.parametrize("forward_on", nc.BACKENDS)
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+def test_backward_is_that_of_the_two_operations(
+    geometry: str, forward_on: str, backward_on: str
+) -> None:
+    for activation, bias, dtype in (("relu", True, "float32"), (None, False, "float64")):
+        args = arguments(geometry, dtype, activation, bias)
+        with nc.backend(forward_on):
+            y, conv_cache, pool_cache = conv2d_max_pool2d_forward(*args)
+            _, whole_cache, whole_pool_cache = one_after_the_other(*args)
+        dy, seen = whole(-3, 4, *y.shape).astype(dtype), y if activation else None
+        caches = conv_cache, pool_cache
+        with nc.backend(backward_on):
+            da = ops.max_pool2d_backward(dy, whole_pool_cache)
+            expected = ops.conv2d_backward(da, whole_cache)
+            for need in ({}, {"need_dx": False}, {"need_dw": False}):
+                found = conv2d_max_pool2d_backward(dy, seen, *caches, **need)
+                wanted = (need.get("need_dx", True), *[need.get("need_dw", True)] * 2)
+                for ours, theirs, is_needed in zip(found, expected, wanted, strict=True):
+                    if is_needed and theirs is not None:
+                        np.testing.assert_array_equal(np.asarray(ours), theirs, strict=True)
+                    else:
+                        assert ours is None
+
+
+@pytest.mark.parametrize("rung", nc.BACKENDS)
+def test_a_wrong_gradient_is_refused(rung: str) -> None:
+    args = arguments("plain")
+    with nc.backend(rung):
+        y, *caches = conv2d_max_pool2d_forward(*args)
+        for dy in (y[:, 1:], y[..., :5], y.astype(np.float32)):
+            with pytest.raises((TypeError, ValueError), match="dy"):
+                conv2d_max_pool2d_backward(dy, y, *caches)
 
 
 def changed(what: str, value: Any) -> Arguments:
