@@ -9,6 +9,7 @@ from hypothesis import given
 from vectorized.cases import check, quick, sources
 
 from nanocnn import kernels, reference, vectorized
+from nanocnn.kernels.dense import LEAST_INPUTS
 from nanocnn.kernels.jit import JIT
 
 from .cases import Source, untouched
@@ -71,9 +72,10 @@ def test_the_bias_is_added_to_the_sum_and_not_the_terms_to_the_bias(f: int) -> N
 
 @pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh"])
 @pytest.mark.parametrize("f", [16, 19])
-def test_activation_on_the_way_out(activation: str, f: int) -> None:
+@pytest.mark.parametrize("d", [401, LEAST_INPUTS + 9])  # at once, and in parts
+def test_activation_on_the_way_out(activation: str, f: int, d: int) -> None:
     source = Source(4, np.float32, "C")
-    x, w, b = source.normal(13, 401), source.normal(401, f, salt=1), source.normal(f, salt=2)
+    x, w, b = source.normal(13, d), source.normal(d, f, salt=1), source.normal(f, salt=2)
     z = kernels.dense_forward(x, w, b)
     y = kernels.dense_forward(x, w, b, activation)
     expected = getattr(kernels, f"{activation}_forward")(z)

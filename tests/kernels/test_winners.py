@@ -159,6 +159,15 @@ def test_gradients_by_winograd(filters: int, padding: Any) -> None:
     check(case, tolerance=40)
 
 
+@pytest.mark.usefixtures("always_winograd")
+def test_a_frozen_layer_in_tiles() -> None:
+    case = Case((1, 8, 9, 3), (3, 3, LANES), PADDINGS[1])
+    arrays = case.arrays()
+    dx, *rest = winners.conv2d_max_pool2d_backward(*arrays, case.geometry, QUADS, True, False)
+    np.testing.assert_allclose(dx, expected(case, *arrays)[0][0], rtol=0, atol=1e-4)
+    assert rest == [None, None]
+
+
 def test_windows_that_tiles_cannot_take() -> None:
     x_shape, padding = (8, 20, 20, 16), ((1, 1), (1, 1))
     unpools = winograd.winograd_unpools
