@@ -9,7 +9,7 @@ made where it is used.
       | a 2| b 0| c 3|      -->         a . . . . c        of 6x6 it is 3x3, or where it begins
       +----+----+----+                                     within a window parts of 4x4
 
-Such a tile and one at the border are spread out first; all others go straight to the transform.
+A tile at the border is spread out first; all others go straight to the transform.
 """
 
 from __future__ import annotations

@@ -102,8 +102,10 @@ def conv2d_max_pool2d_backward(
         dp = dy if y is None else relu_backward(dy, OutputCache(y))
         dz = max_pool2d_backward(dp, pool_cache)
         return conv2d_backward(dz, conv_cache, need_dx=need_dx, need_dw=need_dw)
-    check_floats("conv2d backward", x=conv_cache.x, dy=dy)
+    check_floats("conv2d backward", x=conv_cache.x, dy=dy, y=y)
     check_shape("conv2d backward", "dy", dy, pool_cache.winner.shape)
+    if y is not None:
+        check_shape("conv2d backward", "y", y, pool_cache.winner.shape)
     winner, z_shape, *pool = pool_cache
     conv = conv_cache.stride, conv_cache.padding, conv_cache.dilation, conv_cache.groups
     dx, dw, db = _winners().conv2d_max_pool2d_backward(

@@ -139,13 +139,16 @@ def test_backward_is_that_of_the_two_operations(
 
 
 @pytest.mark.parametrize("rung", nc.BACKENDS)
-def test_a_wrong_gradient_is_refused(rung: str) -> None:
+def test_a_wrong_gradient_or_output_is_refused(rung: str) -> None:
     args = arguments("plain")
     with nc.backend(rung):
         y, *caches = conv2d_max_pool2d_forward(*args)
         for dy in (y[:, 1:], y[..., :5], y.astype(np.float32)):
             with pytest.raises((TypeError, ValueError), match="dy"):
                 conv2d_max_pool2d_backward(dy, y, *caches)
+        for wrong in (y[:, 1:], y.astype(np.float32)):
+            with pytest.raises((TypeError, ValueError)):
+                conv2d_max_pool2d_backward(y, wrong, *caches)
 
 
 def changed(what: str, value: Any) -> Arguments:
